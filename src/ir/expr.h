@@ -205,5 +205,9 @@ Expr logical_not(Expr a);
 
 const int64_t* as_const_int(const Expr& e);  // the value of an IntImm, else null
 bool is_const(const Expr& e, int64_t value); // an IntImm of that value
+// The value as an integer type holds it: wrapped modulo 2^bits, sign- or zero-extended; bool: 0 or 1.
+int64_t wrap_int(DType dtype, int64_t value);
+// The value rounded once (to nearest even) to a float type; exact in double for all of them.
+double round_float(DType dtype, double value);
 
 }  // namespace mlc::ir

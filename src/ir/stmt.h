@@ -153,7 +153,16 @@ Stmt assume(Expr cond);
 Stmt prefetch(const Buffer& buffer, std::vector<Expr> indices, int locality = 3);
 Stmt barrier(Scope scope = Scope::kShared);
 
-// A block with one fresh loop per iteration variable around it; reads and writes are derived from the body.
+// The regions that a piece of code touches, in terms of the variables that are free in it: loops inside become extents, a
+// dimension that cannot be bounded by simple interval arithmetic becomes the whole dimension. One region per buffer, in
+// the order of first use; buffers allocated inside do not appear. Reads include a reduction's own accumulator.
+struct Regions {
+  std::vector<BufferRegion> reads, writes;
+};
+Regions derive_regions(const std::vector<Stmt>& stmts);
+
+// A block with one fresh loop per iteration variable around it; reads and writes are derived from the body. The loop has
+// the name of the specification ("m"), the block's variable has a "v" before it ("vm").
 //
 //   block("C", {{"m", M}, {"n", N}, {"k", K, IterKind::kReduce}},
 //         [&](const std::vector<Var>& v) { return BlockBody{init, body}; });
