@@ -1,0 +1,83 @@
+#include "base/knobs.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace mlc {
+namespace {
+
+constexpr Knob kKnobs[] = {
+    {"MLC_LOG", "",
+     "Log level: trace, debug, info, warn, error or off. Unset: warn for commands that talk to a person, info for the "
+     "server."},
+    {"MLC_LLM_HOME", "",
+     "Where compiled models, packed weights and downloads are cached. Unset: `$XDG_CACHE_HOME/mlc_llm`, else "
+     "`~/.cache/mlc_llm`."},
+    {"MLC_THREADS", "0",
+     "Worker threads; 0: the cores that this process may really use (CPU affinity and cgroup quota). `--threads` "
+     "wins."},
+    {"MLC_PIN_THREADS", "0", "1: pin each worker thread to one core. Helps on an otherwise idle machine only."},
+    {"MLC_PROFILE", "0",
+     "1: measure every kernel call and print a table of time, bytes, GB/s and GOP/s to standard error at exit."},
+    {"MLC_TRACE", "", "A file to write a Chrome trace to (open it in chrome://tracing or Perfetto)."},
+    {"MLC_DUMP", "",
+     "Which compiler stages to write as text: `all`, or a comma-separated list of stage and pass names."},
+    {"MLC_DUMP_DIR", "", "Directory for the files of `MLC_DUMP`. Unset: `mlc_dump` in the working directory."},
+    {"MLC_TEST_DATA", "", "Tests only: where the shared test data is. Unset: `../shared/data` beside the repository."},
+    {"MLC_PROPERTY_CASES", "0", "Tests only: how many random cases each property test runs; 0: its own default."},
+    {"MLC_UPDATE_GOLDENS", "0", "Tests only: 1 rewrites the expected files instead of comparing with them."},
+};
+
+const Knob& find(std::string_view name) {
+  for (const Knob& k : kKnobs) {
+    if (name == k.name) return k;
+  }
+  MLC_UNREACHABLE("{} is not in the table of knobs (base/knobs.cc)", name);
+}
+
+}  // namespace
+
+std::span<const Knob> all_knobs() { return kKnobs; }
+
+std::string knob(std::string_view name) {
+  const Knob& k = find(name);
+  const char* value = std::getenv(k.name);
+  return value != nullptr && *value != '\0' ? value : k.default_value;
+}
+
+int64_t knob_int(std::string_view name) {
+  auto parse = [](const std::string& text, int64_t& out) {
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return ec == std::errc() && end == text.data() + text.size();
+  };
+  int64_t value = 0;
+  const std::string text = knob(name);
+  if (parse(text, value)) return value;
+  const char* fallback = find(name).default_value;
+  log::warn("{}=\"{}\" is not a whole number; using {}", name, text, fallback);
+  MLC_CHECK(parse(fallback, value), "the default of {} is no number", name);
+  return value;
+}
+
+bool knob_bool(std::string_view name) {
+  const std::string text = knob(name);
+  return !(text.empty() || text == "0" || text == "off" || text == "false" || text == "no");
+}
+
+std::string knobs_markdown() {
+  std::string out =
+      "# Environment variables\n\nGenerated from `src/base/knobs.cc`; do not edit. Every command line flag also has an "
+      "environment form, which its `--help` shows.\n\n| name | default | meaning |\n|---|---|---|\n";
+  for (const Knob& k : kKnobs) {
+    out += fmt::format("| `{}` | {} | {} |\n", k.name, *k.default_value ? fmt::format("`{}`", k.default_value) : "",
+                       k.help);
+  }
+  return out;
+}
+
+}  // namespace mlc
