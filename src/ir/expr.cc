@@ -4,7 +4,21 @@
 #include <bit>
 #include <cmath>
 
+#include "ir/typing.h"
+
 namespace mlc::ir {
+
+namespace typing {
+
+static thread_local bool throwing = false;
+Guard::Guard() : before_(throwing) { throwing = true; }
+Guard::~Guard() { throwing = before_; }
+void fail(const char* condition, const char* file, int line, const std::string& message) {
+  if (throwing) throw Fault{message};
+  check_failed(condition, file, line, message);
+}
+
+}  // namespace typing
 
 namespace {
 
@@ -58,7 +72,7 @@ float round_to_odd(double value) {
 const std::string& Var::name() const { return node_->name; }
 DType Var::dtype() const { return node_->dtype; }
 Expr::Expr(const Var& v) {
-  MLC_CHECK(v, "a null variable cannot be an expression");
+  MLC_TYPE_CHECK(v, "a null variable cannot be an expression");
   *this = make(v.dtype(), VarRef{v});
 }
 Expr::Expr(int value) : Expr(static_cast<int64_t>(value)) {}
@@ -84,20 +98,20 @@ double round_float(DType dtype, double value) {
 Var var(std::string name, DType dtype) { return Var(std::make_shared<const VarNode>(VarNode{std::move(name), dtype})); }
 
 Buffer buffer(std::string name, DType dtype, std::vector<Expr> shape, Scope scope) {
-  MLC_CHECK(dtype.lanes == 1, "buffer {} must hold scalars, not {}", name, dtype.str());
+  MLC_TYPE_CHECK(dtype.lanes == 1, "buffer {} must hold scalars, not {}", name, dtype.str());
   for (const Expr& e : shape) {
-    MLC_CHECK(e && e.dtype() == DType::i64(), "a dimension of buffer {} is not an i64", name);
+    MLC_TYPE_CHECK(e && e.dtype() == DType::i64(), "a dimension of buffer {} is not an i64", name);
   }
   return Buffer(std::make_shared<const BufferNode>(BufferNode{std::move(name), dtype, std::move(shape), scope}));
 }
 
 Expr imm(DType dtype, int64_t value) {
-  MLC_CHECK(!dtype.is_float(), "imm of type {}: use fimm", dtype.str());
+  MLC_TYPE_CHECK(!dtype.is_float(), "imm of type {}: use fimm", dtype.str());
   return broadcast(make(dtype.scalar(), IntImm{wrap_int(dtype, value)}), dtype.lanes);
 }
 
 Expr fimm(DType dtype, double value) {
-  MLC_CHECK(dtype.is_float(), "fimm of type {}: use imm", dtype.str());
+  MLC_TYPE_CHECK(dtype.is_float(), "fimm of type {}: use imm", dtype.str());
   return broadcast(make(dtype.scalar(), FloatImm{round_float(dtype, value)}), dtype.lanes);
 }
 
@@ -105,48 +119,50 @@ Expr zero(DType dtype) { return dtype.is_float() ? fimm(dtype, 0.0) : imm(dtype,
 
 Expr unary(UnaryOp op, Expr a) {
   const DType t = a.dtype();
-  MLC_CHECK(op == UnaryOp::kNot ? !t.is_float() : !t.is_bool(), "unary operator on {}", t.str());
+  MLC_TYPE_CHECK(op == UnaryOp::kNot ? !t.is_float() : !t.is_bool(), "unary operator on {}", t.str());
   return make(t, Unary{op, std::move(a)});
 }
 
 Expr binary(BinaryOp op, Expr a, Expr b) {
-  MLC_CHECK(a && b, "a binary operator needs two operands");
+  MLC_TYPE_CHECK(a && b, "a binary operator needs two operands");
   const DType t = a.dtype();
-  MLC_CHECK(t == b.dtype(), "operands of a binary operator differ: {} and {}", t.str(), b.dtype().str());
-  MLC_CHECK(op_accepts(op, t), "binary operator {} on {}", static_cast<int>(op), t.str());
+  MLC_TYPE_CHECK(t == b.dtype(), "operands of a binary operator differ: {} and {}", t.str(), b.dtype().str());
+  MLC_TYPE_CHECK(op_accepts(op, t), "binary operator {} on {}", static_cast<int>(op), t.str());
   return make(is_comparison(op) ? DType::boolean().with_lanes(t.lanes) : t, Binary{op, std::move(a), std::move(b)});
 }
 
 Expr cast(DType dtype, Expr a) {
   if (a.dtype() == dtype) return a;
-  MLC_CHECK(a.dtype().lanes == dtype.lanes, "cast from {} to {} changes lanes", a.dtype().str(), dtype.str());
+  MLC_TYPE_CHECK(a.dtype().lanes == dtype.lanes, "cast from {} to {} changes lanes", a.dtype().str(), dtype.str());
   return make(dtype, Cast{std::move(a)});
 }
 
 Expr reinterpret(DType dtype, Expr a) {
   if (a.dtype() == dtype) return a;
-  MLC_CHECK(a.dtype().bytes() == dtype.bytes(), "reinterpret from {} to {} changes size", a.dtype().str(), dtype.str());
+  MLC_TYPE_CHECK(a.dtype().bytes() == dtype.bytes(), "reinterpret from {} to {} changes size", a.dtype().str(),
+                 dtype.str());
   return make(dtype, Reinterpret{std::move(a)});
 }
 
 Expr select(Expr cond, Expr if_true, Expr if_false) {
   const DType t = if_true.dtype();
-  MLC_CHECK(t == if_false.dtype(), "arms of a select differ: {} and {}", t.str(), if_false.dtype().str());
-  MLC_CHECK(cond.dtype() == DType::boolean().with_lanes(t.lanes), "condition {} of a select of {}", cond.dtype().str(),
-            t.str());
+  MLC_TYPE_CHECK(t == if_false.dtype(), "arms of a select differ: {} and {}", t.str(), if_false.dtype().str());
+  MLC_TYPE_CHECK(cond.dtype() == DType::boolean().with_lanes(t.lanes), "condition {} of a select of {}",
+                 cond.dtype().str(), t.str());
   return make(t, Select{std::move(cond), std::move(if_true), std::move(if_false)});
 }
 
 // Lanes of an access; checks count and types of the indices.
 static int access_lanes(const Buffer& buffer, const std::vector<Expr>& indices) {
-  MLC_CHECK(buffer && indices.size() == buffer->shape.size(), "buffer {} has {} dimensions, accessed with {} indices",
-            buffer ? buffer->name : "(null)", buffer ? buffer->shape.size() : 0, indices.size());
+  MLC_TYPE_CHECK(buffer && indices.size() == buffer->shape.size(),
+                 "buffer {} has {} dimensions, accessed with {} indices", buffer ? buffer->name : "(null)",
+                 buffer ? buffer->shape.size() : 0, indices.size());
   int lanes = 1;
   for (const Expr& i : indices) {
-    MLC_CHECK(i && i.dtype().scalar() == DType::i64(), "an index of buffer {} is not i64", buffer->name);
+    MLC_TYPE_CHECK(i && i.dtype().scalar() == DType::i64(), "an index of buffer {} is not i64", buffer->name);
     if (i.dtype().lanes == 1) continue;
-    MLC_CHECK(lanes == 1 || lanes == i.dtype().lanes, "indices of buffer {} have {} and {} lanes", buffer->name, lanes,
-              i.dtype().lanes);
+    MLC_TYPE_CHECK(lanes == 1 || lanes == i.dtype().lanes, "indices of buffer {} have {} and {} lanes", buffer->name,
+                   lanes, i.dtype().lanes);
     lanes = i.dtype().lanes;
   }
   return lanes;
@@ -154,58 +170,58 @@ static int access_lanes(const Buffer& buffer, const std::vector<Expr>& indices) 
 
 Expr load(const Buffer& buffer, std::vector<Expr> indices, Expr predicate) {
   const int lanes = access_lanes(buffer, indices);
-  MLC_CHECK(!predicate || predicate.dtype() == DType::boolean().with_lanes(lanes), "predicate {} of a load of {} lanes",
-            predicate.dtype().str(), lanes);
+  MLC_TYPE_CHECK(!predicate || predicate.dtype() == DType::boolean().with_lanes(lanes),
+                 "predicate {} of a load of {} lanes", predicate.dtype().str(), lanes);
   return make(buffer->dtype.with_lanes(lanes), Load{buffer, std::move(indices), std::move(predicate)});
 }
 
 Expr load_bits(DType dtype, const Buffer& buffer, std::vector<Expr> indices) {
-  MLC_CHECK(access_lanes(buffer, indices) == 1, "load_bits of buffer {} needs scalar indices", buffer->name);
+  MLC_TYPE_CHECK(access_lanes(buffer, indices) == 1, "load_bits of buffer {} needs scalar indices", buffer->name);
   return make(dtype, LoadBits{buffer, std::move(indices)});
 }
 
 Expr ramp(Expr base, Expr stride, int lanes) {
-  MLC_CHECK(lanes >= 1 && base.dtype() == stride.dtype() && base.dtype().lanes == 1 && base.dtype().is_any_int(),
-            "ramp of {} and {}, {} lanes", base.dtype().str(), stride.dtype().str(), lanes);
+  MLC_TYPE_CHECK(lanes >= 1 && base.dtype() == stride.dtype() && base.dtype().lanes == 1 && base.dtype().is_any_int(),
+                 "ramp of {} and {}, {} lanes", base.dtype().str(), stride.dtype().str(), lanes);
   if (lanes == 1) return base;
   const DType t = base.dtype().with_lanes(lanes);
   return make(t, Ramp{std::move(base), std::move(stride)});
 }
 
 Expr broadcast(Expr a, int lanes) {
-  MLC_CHECK(a.dtype().lanes == 1 && lanes >= 1, "broadcast of {} to {} lanes", a.dtype().str(), lanes);
+  MLC_TYPE_CHECK(a.dtype().lanes == 1 && lanes >= 1, "broadcast of {} to {} lanes", a.dtype().str(), lanes);
   if (lanes == 1) return a;
   const DType t = a.dtype().with_lanes(lanes);
   return make(t, Broadcast{std::move(a)});
 }
 
 Expr shuffle(std::vector<Expr> vectors, std::vector<int> indices) {
-  MLC_CHECK(!vectors.empty() && !indices.empty(), "a shuffle needs vectors and indices");
+  MLC_TYPE_CHECK(!vectors.empty() && !indices.empty(), "a shuffle needs vectors and indices");
   const DType t = vectors[0].dtype().scalar();
   int total = 0;
   for (const Expr& v : vectors) {
-    MLC_CHECK(v.dtype().scalar() == t, "shuffle of {} and {}", t.str(), v.dtype().str());
+    MLC_TYPE_CHECK(v.dtype().scalar() == t, "shuffle of {} and {}", t.str(), v.dtype().str());
     total += v.dtype().lanes;
   }
-  for (int i : indices) MLC_CHECK(i >= 0 && i < total, "shuffle index {} of {} lanes", i, total);
+  for (int i : indices) MLC_TYPE_CHECK(i >= 0 && i < total, "shuffle index {} of {} lanes", i, total);
   const DType result = t.with_lanes(static_cast<int>(indices.size()));
   return make(result, Shuffle{std::move(vectors), std::move(indices)});
 }
 
 Expr vector_reduce(ReduceOp op, Expr a) {
-  MLC_CHECK(!a.dtype().is_bool(), "vector_reduce of {}", a.dtype().str());
+  MLC_TYPE_CHECK(!a.dtype().is_bool(), "vector_reduce of {}", a.dtype().str());
   const DType t = a.dtype().scalar();
   return make(t, VectorReduce{op, std::move(a)});
 }
 
 Expr call(DType dtype, std::string intrinsic, std::vector<Expr> args) {
-  for (const Expr& a : args) MLC_CHECK(a, "a null argument of {}", intrinsic);
+  for (const Expr& a : args) MLC_TYPE_CHECK(a, "a null argument of {}", intrinsic);
   return make(dtype, Call{std::move(intrinsic), std::move(args)});
 }
 
 static Expr math(const char* name, std::vector<Expr> args) {
   const DType t = args[0].dtype();
-  for (const Expr& a : args) MLC_CHECK(a.dtype() == t && t.is_float(), "{} of {}", name, a.dtype().str());
+  for (const Expr& a : args) MLC_TYPE_CHECK(a.dtype() == t && t.is_float(), "{} of {}", name, a.dtype().str());
   return call(t, name, std::move(args));
 }
 Expr exp(Expr a) { return math("exp", {std::move(a)}); }
@@ -235,13 +251,13 @@ Expr eq(Expr a, Expr b) { return binary(BinaryOp::kEq, std::move(a), std::move(b
 Expr ne(Expr a, Expr b) { return binary(BinaryOp::kNe, std::move(a), std::move(b)); }
 
 static Expr logical(BinaryOp op, Expr a, Expr b) {
-  MLC_CHECK(a.dtype().is_bool(), "logical operator on {}", a.dtype().str());
+  MLC_TYPE_CHECK(a.dtype().is_bool(), "logical operator on {}", a.dtype().str());
   return binary(op, std::move(a), std::move(b));
 }
 Expr logical_and(Expr a, Expr b) { return logical(BinaryOp::kAnd, std::move(a), std::move(b)); }
 Expr logical_or(Expr a, Expr b) { return logical(BinaryOp::kOr, std::move(a), std::move(b)); }
 Expr logical_not(Expr a) {
-  MLC_CHECK(a.dtype().is_bool(), "logical_not of {}", a.dtype().str());
+  MLC_TYPE_CHECK(a.dtype().is_bool(), "logical_not of {}", a.dtype().str());
   return unary(UnaryOp::kNot, std::move(a));
 }
 

@@ -1,6 +1,7 @@
 #include "ir/stmt.h"
 
 #include "ir/func.h"
+#include "ir/typing.h"
 #include "ir/visit.h"
 
 namespace mlc::ir {
@@ -13,9 +14,10 @@ const PrimFunc* Module::find(const std::string& name) const {
 }
 
 Stmt for_(const Var& v, Expr min, Expr extent, Stmt body, ForKind kind) {
-  MLC_CHECK(v && v.dtype() == DType::i64(), "a loop variable must be i64");
-  MLC_CHECK(min.dtype() == DType::i64() && extent.dtype() == DType::i64(), "bounds of loop {} must be i64", v.name());
-  MLC_CHECK(body, "loop {} has no body", v.name());
+  MLC_TYPE_CHECK(v && v.dtype() == DType::i64(), "a loop variable must be i64");
+  MLC_TYPE_CHECK(min.dtype() == DType::i64() && extent.dtype() == DType::i64(), "bounds of loop {} must be i64",
+                 v.name());
+  MLC_TYPE_CHECK(body, "loop {} has no body", v.name());
   return make_stmt(For{v, std::move(min), std::move(extent), kind, std::move(body), {}, {}});
 }
 
@@ -28,14 +30,14 @@ Stmt for_(const std::string& name, Expr min, Expr extent, const std::function<St
 Stmt store(const Buffer& buffer, std::vector<Expr> indices, Expr value, Expr predicate) {
   // The checks of a load are those of a store.
   const DType t = load(buffer, indices, predicate).dtype();
-  MLC_CHECK(value && value.dtype() == t, "store of {} to {} elements of buffer {}",
-            value ? value.dtype().str() : "(null)", t.str(), buffer->name);
+  MLC_TYPE_CHECK(value && value.dtype() == t, "store of {} to {} elements of buffer {}",
+                 value ? value.dtype().str() : "(null)", t.str(), buffer->name);
   return make_stmt(Store{buffer, std::move(indices), std::move(value), std::move(predicate)});
 }
 
 Stmt if_(Expr cond, Stmt then_case, Stmt else_case) {
-  MLC_CHECK(cond.dtype() == DType::boolean(), "condition of an if is {}", cond.dtype().str());
-  MLC_CHECK(then_case, "an if needs a statement");
+  MLC_TYPE_CHECK(cond.dtype() == DType::boolean(), "condition of an if is {}", cond.dtype().str());
+  MLC_TYPE_CHECK(then_case, "an if needs a statement");
   return make_stmt(If{std::move(cond), std::move(then_case), std::move(else_case)});
 }
 
@@ -54,27 +56,27 @@ Stmt seq(std::vector<Stmt> stmts) {
 }
 
 Stmt allocate(const Buffer& buffer, Stmt body) {
-  MLC_CHECK(buffer && body, "allocate needs a buffer and a body");
+  MLC_TYPE_CHECK(buffer && body, "allocate needs a buffer and a body");
   return make_stmt(Allocate{buffer, std::move(body)});
 }
 
 Stmt let(const Var& v, Expr value, Stmt body) {
-  MLC_CHECK(v && value && v.dtype() == value.dtype(), "let {} of type {}", v ? v.name() : "(null)",
-            value ? value.dtype().str() : "(null)");
-  MLC_CHECK(body, "let {} has no body", v.name());
+  MLC_TYPE_CHECK(v && value && v.dtype() == value.dtype(), "let {} of type {}", v ? v.name() : "(null)",
+                 value ? value.dtype().str() : "(null)");
+  MLC_TYPE_CHECK(body, "let {} has no body", v.name());
   return make_stmt(Let{v, std::move(value), std::move(body)});
 }
 
 Stmt evaluate(Expr value) { return make_stmt(Evaluate{std::move(value)}); }
 
 Stmt assume(Expr cond) {
-  MLC_CHECK(cond.dtype() == DType::boolean(), "assumption of type {}", cond.dtype().str());
+  MLC_TYPE_CHECK(cond.dtype() == DType::boolean(), "assumption of type {}", cond.dtype().str());
   return make_stmt(Assume{std::move(cond)});
 }
 
 Stmt prefetch(const Buffer& buffer, std::vector<Expr> indices, int locality) {
-  MLC_CHECK(load(buffer, indices).dtype().lanes == 1, "prefetch of buffer {} needs scalar indices", buffer->name);
-  MLC_CHECK(locality >= 0 && locality <= 3, "prefetch locality {}", locality);
+  MLC_TYPE_CHECK(load(buffer, indices).dtype().lanes == 1, "prefetch of buffer {} needs scalar indices", buffer->name);
+  MLC_TYPE_CHECK(locality >= 0 && locality <= 3, "prefetch locality {}", locality);
   return make_stmt(Prefetch{buffer, std::move(indices), locality});
 }
 
@@ -88,7 +90,7 @@ Stmt block(const std::string& name, const std::vector<IterSpec>& iters,
     vars.push_back(var("v" + it.name));
   }
   BlockBody code = body(vars);
-  MLC_CHECK(code.body, "block {} has no body", name);
+  MLC_TYPE_CHECK(code.body, "block {} has no body", name);
   Block b;
   b.name = name;
   for (size_t i = 0; i < iters.size(); ++i) b.iters.push_back({vars[i], iters[i].extent, iters[i].kind, loops[i]});

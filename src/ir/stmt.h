@@ -1,11 +1,13 @@
 // Statements of the tensor IR: immutable values, a closed list of kinds.
 //
-//  * For runs body for var = min, min+1, …, min+extent-1 (i64). The extent may be data dependent (it may contain loads).
-//    kParallel, kVectorized, kUnrolled and thread-bound loops mean the same as a serial loop in which iterations may run
-//    in any order: whoever creates them has shown that they are independent (schedule/ checks it). kVectorized and
+//  * For runs body for var = min, min+1, …, min+extent-1 (i64). The extent may be data dependent (it may contain
+//  loads).
+//    kParallel, kVectorized, kUnrolled and thread-bound loops mean the same as a serial loop in which iterations may
+//    run in any order: whoever creates them has shown that they are independent (schedule/ checks it). kVectorized and
 //    kUnrolled need a constant extent. A thread-bound loop names its axis in `thread` ("blockIdx.x", "threadIdx.x" …);
 //    every thread of a group executes every Barrier in it.
-//  * Block is the unit of scheduling: a named piece of computation with iteration variables of its own. Inside, only the
+//  * Block is the unit of scheduling: a named piece of computation with iteration variables of its own. Inside, only
+//  the
 //    block's variables and the function's sizes appear; how the variables follow from the loops around stands in
 //    `binding`. A spatial variable may be visited in any order; a reduce variable accumulates. `init` runs before the
 //    body in the instances in which all reduce variables are at 0. `predicate` (may be null) guards the instance: tiles
@@ -85,7 +87,7 @@ struct Let {
 enum class IterKind { kSpatial, kReduce };
 struct IterVar {
   Var var;
-  Expr extent;   // the domain is [0, extent)
+  Expr extent;  // the domain is [0, extent)
   IterKind kind = IterKind::kSpatial;
   Expr binding;  // in terms of the loops outside
 };
@@ -153,16 +155,16 @@ Stmt assume(Expr cond);
 Stmt prefetch(const Buffer& buffer, std::vector<Expr> indices, int locality = 3);
 Stmt barrier(Scope scope = Scope::kShared);
 
-// The regions that a piece of code touches, in terms of the variables that are free in it: loops inside become extents, a
-// dimension that cannot be bounded by simple interval arithmetic becomes the whole dimension. One region per buffer, in
-// the order of first use; buffers allocated inside do not appear. Reads include a reduction's own accumulator.
+// The regions that a piece of code touches, in terms of the variables that are free in it: loops inside become extents,
+// a dimension that cannot be bounded by simple interval arithmetic becomes the whole dimension. One region per buffer,
+// in the order of first use; buffers allocated inside do not appear. Reads include a reduction's own accumulator.
 struct Regions {
   std::vector<BufferRegion> reads, writes;
 };
 Regions derive_regions(const std::vector<Stmt>& stmts);
 
-// A block with one fresh loop per iteration variable around it; reads and writes are derived from the body. The loop has
-// the name of the specification ("m"), the block's variable has a "v" before it ("vm").
+// A block with one fresh loop per iteration variable around it; reads and writes are derived from the body. The loop
+// has the name of the specification ("m"), the block's variable has a "v" before it ("vm").
 //
 //   block("C", {{"m", M}, {"n", N}, {"k", K, IterKind::kReduce}},
 //         [&](const std::vector<Var>& v) { return BlockBody{init, body}; });

@@ -7,9 +7,17 @@
 namespace mlc::ir {
 
 enum class Level {
-  kGraph,      // well-typed; every variable and buffer defined before use; index counts match ranks; block names unique
-  kScheduled,  // the same, and: blocks' bindings cover their domains, loop kinds are legal (constant extents …)
-  kLowered,    // no blocks, no vectorized or unrolled loops; at most one parallel loop nest; vectors explicit
+  // Well-typed (the rules are the builders'); every variable and buffer defined before use and bound once at a time;
+  // shapes use constants and sizes only; inside a block only its variables, sizes and buffers in scope appear; block
+  // names unique; an init needs a reduce variable; vectorized and unrolled loops have constant extents; thread-bound
+  // loops name their axis; calls name a known intrinsic with the right types.
+  kGraph,
+  // The same. That bindings cover the domains of their blocks is checked by schedule/ (it needs arith/), and by the
+  // interpreter for the values that it runs.
+  kScheduled,
+  // No blocks, no vectorized or unrolled loops (vectors are explicit); at most one parallel loop, under no other loop,
+  // and no store outside it.
+  kLowered,
 };
 
 // The first violation as an error that names function, statement and reason.

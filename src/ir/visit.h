@@ -1,7 +1,7 @@
 // Walking and rewriting the IR.
 //
-//   struct CountLoads : Visitor { int n = 0; void visit(const Expr& e) override { n += as<Load>(e) != nullptr; Visitor::visit(e); } };
-//   Expr e2 = substitute(e, {{i, j + 1}});
+//   struct CountLoads : Visitor { int n = 0; void visit(const Expr& e) override { n += as<Load>(e) != nullptr;
+//   Visitor::visit(e); } }; Expr e2 = substitute(e, {{i, j + 1}});
 #pragma once
 
 #include <functional>
@@ -29,8 +29,8 @@ class Mutator {
   virtual Buffer mutate_buffer(const Buffer& b) { return b; }  // every use of a buffer passes here
 };
 
-// Substitution does not touch binders. Buffers declared inside whose shape mentions a replaced variable are replaced too;
-// parameters are not (see specialize).
+// Substitution does not touch binders. Buffers declared inside whose shape mentions a replaced variable are replaced
+// too; parameters are not (see specialize).
 using VarMap = std::map<Var, Expr>;
 using BufferMap = std::map<Buffer, Buffer>;
 Expr substitute(const Expr& e, const VarMap& vars);
