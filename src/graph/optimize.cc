@@ -1,0 +1,177 @@
+#include "graph/optimize.h"
+
+#include <algorithm>
+#include <map>
+
+#include "graph/op.h"
+
+namespace mlc::graph {
+namespace {
+
+// Copies values and parameters; nodes are added by the pass.
+Graph without_nodes(const Graph& g) {
+  Graph out = g;
+  out.nodes.clear();
+  out.groups.clear();
+  return out;
+}
+
+bool uses_int8(const Node& node, Activation activation) {
+  return activation == Activation::kInt8 && node.weight->is_quantized();
+}
+
+std::vector<int> count_uses(const Graph& g) {
+  std::vector<int> uses(g.values.size(), 0);
+  for (const Node& n : g.nodes) {
+    for (ValueId v : n.inputs) ++uses[static_cast<size_t>(v)];
+  }
+  return uses;
+}
+
+}  // namespace
+
+Graph expand_linear(const Graph& g, Activation activation) {
+  Graph out = without_nodes(g);
+  std::map<std::pair<ValueId, int64_t>, std::vector<ValueId>> quantized;  // (x, zero) -> words, scales, zeros
+  for (const Node& node : g.nodes) {
+    if (node.op != "linear") {
+      out.nodes.push_back(node);
+      continue;
+    }
+    const ValueId x = node.inputs[0];
+    const std::vector<ValueId> weights(node.inputs.begin() + 1, node.inputs.end());
+    Node product;
+    product.name = node.name;
+    product.weight = node.weight;
+    product.outputs = node.outputs;
+    if (uses_int8(node, activation)) {
+      auto& q = quantized[{x, node.weight->zero()}];
+      if (q.empty()) {
+        Node quantize;
+        quantize.name = node.name + ".input";
+        quantize.op = "quantize_rows";
+        quantize.attrs = {{"k", node.weight->k()}, {"zero", node.weight->zero()}};
+        quantize.inputs = {x};
+        q = out.add_op(quantize, {node.name + ".words", node.name + ".scales", node.name + ".zeros"});
+      }
+      product.op = "matmul_int8";
+      product.inputs = q;
+      product.inputs.insert(product.inputs.end(), weights.begin(), weights.end());
+    } else {
+      Node dequantize;
+      dequantize.name = node.name + ".weight";
+      dequantize.op = "dequantize";
+      dequantize.weight = node.weight;
+      dequantize.inputs = weights;
+      const ValueId w = out.add_op(dequantize, {node.name + ".w"})[0];
+      product.op = "matmul";
+      product.inputs = {x, w};
+    }
+    out.nodes.push_back(product);
+  }
+  return out;
+}
+
+Graph fuse(const Graph& g) {
+  Graph out = g;
+  out.groups.clear();
+  const std::vector<int> uses = count_uses(g);
+  const int num_nodes = static_cast<int>(g.nodes.size());
+  auto node = [&](int i) -> const Node& { return g.nodes[static_cast<size_t>(i)]; };
+  auto only_feeds = [&](int producer, int consumer) {
+    const ValueId v = node(producer).outputs[0];
+    const auto& in = node(consumer).inputs;
+    return uses[static_cast<size_t>(v)] == 1 && g.values[static_cast<size_t>(v)].kind == ValueKind::kTemp &&
+           std::find(in.begin(), in.end(), v) != in.end();
+  };
+  for (int i = 0; i < num_nodes;) {
+    Group group{i, i};
+    if (node(i).op == "dequantize") {
+      MLC_CHECK(i + 1 < num_nodes && only_feeds(i, i + 1), "the dequantization {} has no matmul", node(i).name);
+      group.last = i + 1;
+    }
+    if (find_op(node(group.last).op).kind == OpKind::kMatmul) {
+      while (group.last + 1 < num_nodes && find_op(node(group.last + 1).op).kind == OpKind::kElementwise &&
+             node(group.last + 1).op != "dequantize" && only_feeds(group.last, group.last + 1)) {
+        ++group.last;
+      }
+    }
+    out.groups.push_back(group);
+    i = group.last + 1;
+  }
+  return out;
+}
+
+namespace {
+
+RowBytes size_of(const Value& v) {
+  int64_t bytes = v.type.dtype.bytes();
+  for (size_t d = 1; d < v.type.shape.size(); ++d) bytes *= v.type.shape[d].value;
+  // Rounded so that any multiple of kRowPadding rows keeps the next buffer aligned to 64 bytes.
+  bytes = (bytes + 3) / 4 * 4;
+  RowBytes r;
+  MLC_CHECK(v.type.shape[0].is_symbolic(), "temp {} has no row dimension", v.name);
+  (v.type.shape[0].symbol == static_cast<int>(Sym::kTokens) ? r.per_token : r.per_logit_row) = bytes;
+  return r;
+}
+
+struct Live {
+  int64_t offset, size;
+  int last;
+};
+
+// First fit into the gaps between what is alive.
+int64_t first_fit(std::vector<Live>& alive, int now, int64_t size, int last) {
+  std::erase_if(alive, [now](const Live& l) { return l.last < now; });
+  std::sort(alive.begin(), alive.end(), [](const Live& a, const Live& b) { return a.offset < b.offset; });
+  int64_t at = 0;
+  for (const Live& l : alive) {
+    if (l.offset - at >= size) break;
+    at = std::max(at, l.offset + l.size);
+  }
+  alive.push_back({at, size, last});
+  return at;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Graph& g) {
+  const size_t n = g.values.size();
+  MemoryPlan plan{std::vector<RowBytes>(n), std::vector<RowBytes>(n), std::vector<bool>(n, false), {}};
+  std::vector<int> first(n, -1), last(n, -1);  // groups of definition and last use
+  for (size_t k = 0; k < g.groups.size(); ++k) {
+    for (int i = g.groups[k].first; i <= g.groups[k].last; ++i) {
+      const Node& node = g.nodes[static_cast<size_t>(i)];
+      for (ValueId v : node.outputs) first[static_cast<size_t>(v)] = last[static_cast<size_t>(v)] = static_cast<int>(k);
+      for (ValueId v : node.inputs) last[static_cast<size_t>(v)] = static_cast<int>(k);
+    }
+  }
+  std::vector<Live> tokens, logit_rows;  // one arena per row symbol
+  for (size_t k = 0; k < g.groups.size(); ++k) {
+    for (int i = g.groups[k].first; i <= g.groups[k].last; ++i) {
+      for (ValueId id : g.nodes[static_cast<size_t>(i)].outputs) {
+        const auto v = static_cast<size_t>(id);
+        const bool internal = i < g.groups[k].last && last[v] == static_cast<int>(k);
+        if (g.values[v].kind != ValueKind::kTemp || internal) continue;
+        const RowBytes size = size_of(g.values[v]);
+        plan.placed[v] = true;
+        plan.size[v] = size;
+        if (size.per_token > 0) {
+          plan.offset[v].per_token = first_fit(tokens, first[v], size.per_token, last[v]);
+          plan.total.per_token = std::max(plan.total.per_token, plan.offset[v].per_token + size.per_token);
+        } else {
+          plan.offset[v].per_logit_row = first_fit(logit_rows, first[v], size.per_logit_row, last[v]);
+          plan.total.per_logit_row =
+              std::max(plan.total.per_logit_row, plan.offset[v].per_logit_row + size.per_logit_row);
+        }
+      }
+    }
+  }
+  // The logit-row arena lies behind the token arena.
+  for (size_t v = 0; v < n; ++v) {
+    if (plan.placed[v] && plan.size[v].per_logit_row > 0) plan.offset[v].per_token = plan.total.per_token;
+  }
+  return plan;
+}
+
+}  // namespace mlc::graph

@@ -1,0 +1,36 @@
+// Graph to graph: choose how linear layers compute, fuse, plan memory.
+#pragma once
+
+#include <string>
+
+#include "graph/graph.h"
+
+namespace mlc::graph {
+
+// How the inputs of quantized linear layers are represented: kInt8 quantizes each row per group of 32 (integer dot
+// products), kFloat32 keeps them exact.
+enum class Activation { kFloat32, kInt8 };
+
+// linear(x, w)  ->  matmul(x, dequantize(w))                       float weights, or exact activations
+//               ->  matmul_int8(quantize_rows(x), w)               integer weights and int8 activations
+// One quantize_rows serves all linear layers that read the same x.
+Graph expand_linear(const Graph& g, Activation activation);
+
+// Groups nodes into kernels: a matmul takes the dequantization of its weight before it and the elementwise tail behind
+// it (each link consumed by nobody else); every other node is a kernel of its own.
+Graph fuse(const Graph& g);
+
+// Where each temp value lives: offsets as constant + coefficient * rows (row symbols T and R are counted separately).
+// Values inside a group take no memory. Values whose lifetimes do not overlap share bytes; all are 64-byte aligned.
+struct RowBytes {
+  int64_t per_token = 0, per_logit_row = 0;
+};
+struct MemoryPlan {
+  std::vector<RowBytes> offset;  // per value; meaningful for temps that cross groups
+  std::vector<RowBytes> size;
+  std::vector<bool> placed;
+  RowBytes total;
+};
+MemoryPlan plan_memory(const Graph& g);
+
+}  // namespace mlc::graph

@@ -1,0 +1,160 @@
+#include "quant/packed.h"
+
+namespace mlc::quant {
+namespace {
+
+using ir::Buffer;
+using ir::Expr;
+using ir::Stmt;
+using ir::Var;
+
+struct SchemeRow {
+  const char* name;
+  Storage storage;
+  DType dtype;
+};
+// The schemes that CPU kernels read. Encoding and decoding on the host: quant/scheme.h.
+constexpr SchemeRow kSchemes[] = {
+    {"q0f32", Storage::kFloat, DType::f32()},         {"q0f16", Storage::kFloat, DType::f16()},
+    {"q0bf16", Storage::kFloat, DType::bf16()},       {"q4f16_1", Storage::kInt4Group32, DType::f16()},
+    {"q4f32_1", Storage::kInt4Group32, DType::f32()}, {"q8f16_1", Storage::kInt8Group32, DType::f16()},
+};
+
+Result<SchemeRow> find_scheme(const std::string& name) {
+  std::string known;
+  for (const SchemeRow& row : kSchemes) {
+    if (name == row.name) return row;
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  }
+  return error(ErrorCode::kUnsupported, "quantization \"{}\" is unknown; choose one of {}", name, known);
+}
+
+std::vector<Expr> to_exprs(const std::vector<int64_t>& shape) { return {shape.begin(), shape.end()}; }
+
+// A loop nest "for each column block in parallel, for each index of the rest" around one store.
+ir::PrimFunc pack_func(const std::string& name, const std::vector<SourceTensor>& sources, DType dtype,
+                       const std::vector<int64_t>& shape,
+                       const std::function<Expr(const std::vector<Buffer>&, const std::vector<Var>&)>& value) {
+  ir::PrimFunc f;
+  f.name = name;
+  for (const SourceTensor& s : sources) f.buffers.push_back(ir::buffer("src", s.dtype, to_exprs(s.shape)));
+  Buffer packed = ir::buffer("packed", dtype, to_exprs(shape));
+  f.buffers.push_back(packed);
+  std::vector<Var> vars;
+  for (size_t d = 0; d < shape.size(); ++d) vars.push_back(ir::var("i" + std::to_string(d)));
+  std::vector<Buffer> in(f.buffers.begin(), f.buffers.end() - 1);
+  Stmt body = ir::store(packed, {vars.begin(), vars.end()}, value(in, vars));
+  for (size_t d = shape.size(); d-- > 0;) {
+    body = ir::for_(vars[d], 0, shape[d], body, d == 0 ? ir::ForKind::kParallel : ir::ForKind::kSerial);
+  }
+  f.body = body;
+  return f;
+}
+
+PackedTensor pack_float(const std::string& name, DType dtype, int64_t n, int64_t k) {
+  PackedTensor t{name, dtype, {round_up(n, kLanes) / kLanes, k, kLanes}, {{name, dtype, {n, k}}}, {}};
+  t.pack = pack_func("pack_float", t.sources, dtype, t.shape, [n](const auto& in, const auto& i) {
+    Expr row = Expr(i[0]) * kLanes + i[2];
+    return ir::load(in[0], {row, i[1]}, row < Expr(n));
+  });
+  return t;
+}
+
+// int4: eight codes per source word, at bits 4 (k % 8); packed, code 4h + j of a word is at bits 8 j + 4 h.
+Expr interleave_nibbles(const Expr& word) {
+  Expr out;
+  for (int h = 0; h < 2; ++h) {
+    for (int j = 0; j < 4; ++j) {
+      Expr nibble = ((word >> ir::u32(16 * h + 4 * j)) & ir::u32(15)) << ir::u32(8 * j + 4 * h);
+      out = out ? (out | nibble) : nibble;
+    }
+  }
+  return out;
+}
+
+PackedTensor pack_codes(const std::string& prefix, Storage storage, int64_t n, int64_t groups) {
+  const int64_t words = storage == Storage::kInt4Group32 ? 4 : 8;  // per group
+  PackedTensor t;
+  t.name = prefix + ".q_weight";
+  t.dtype = DType::u32();
+  t.shape = {round_up(n, kLanes) / kLanes, groups, words, kLanes};
+  t.sources = {{t.name, DType::u32(), {n, groups * words}}};
+  t.pack = pack_func(storage == Storage::kInt4Group32 ? "pack_int4" : "pack_int8", t.sources, t.dtype, t.shape,
+                     [&](const auto& in, const auto& i) {
+                       Expr row = Expr(i[0]) * kLanes + i[3];
+                       Expr word = ir::load(in[0], {row, Expr(i[1]) * words + i[2]}, row < Expr(n));
+                       return storage == Storage::kInt4Group32 ? interleave_nibbles(word) : word;
+                     });
+  return t;
+}
+
+PackedTensor pack_scales(const std::string& prefix, DType dtype, int64_t n, int64_t groups) {
+  PackedTensor t;
+  t.name = prefix + ".q_scale";
+  t.dtype = dtype;
+  t.shape = {round_up(n, kLanes) / kLanes, groups, kLanes};
+  t.sources = {{t.name, dtype, {n, groups}}};
+  t.pack = pack_func("pack_scale", t.sources, dtype, t.shape, [n](const auto& in, const auto& i) {
+    Expr row = Expr(i[0]) * kLanes + i[2];
+    return ir::load(in[0], {row, i[1]}, row < Expr(n));
+  });
+  return t;
+}
+
+}  // namespace
+
+Result<DType> scheme_dtype(const std::string& scheme) {
+  MLC_TRY(SchemeRow row, find_scheme(scheme));
+  return row.dtype;
+}
+
+Result<PackedLinear> PackedLinear::create(const std::string& scheme, const std::string& prefix, int64_t n, int64_t k) {
+  MLC_TRY(SchemeRow row, find_scheme(scheme));
+  PackedLinear p;
+  p.n_ = n;
+  p.k_ = k;
+  p.storage_ = row.storage;
+  if (row.storage == Storage::kFloat) {
+    p.tensors_.push_back(pack_float(prefix + ".weight", row.dtype, n, k));
+  } else {
+    p.tensors_.push_back(pack_codes(prefix, row.storage, n, p.groups()));
+    p.tensors_.push_back(pack_scales(prefix, row.dtype, n, p.groups()));
+  }
+  return p;
+}
+
+Expr PackedLinear::scale(const std::vector<Buffer>& buffers, Expr n, Expr g) const {
+  MLC_CHECK(is_quantized() && buffers.size() == 2);
+  return ir::cast(DType::f32(), ir::load(buffers[1], {ir::floordiv(n, kLanes), g, ir::floormod(n, kLanes)}));
+}
+
+Expr PackedLinear::codes4(const std::vector<Buffer>& buffers, Expr n, Expr g, Expr s) const {
+  MLC_CHECK(is_quantized() && buffers.size() == 2);
+  Expr block = ir::floordiv(n, kLanes), lane = ir::floormod(n, kLanes);
+  if (storage_ == Storage::kInt8Group32) return ir::load(buffers[0], {block, g, s, lane});
+  Expr word = ir::load(buffers[0], {block, g, ir::floordiv(s, 2), lane});
+  Expr shift = ir::cast(DType::u32(), ir::floormod(s, 2)) * ir::u32(4);
+  return (word >> shift) & ir::u32(0x0f0f0f0f);
+}
+
+Expr PackedLinear::value(const std::vector<Buffer>& buffers, Expr n, Expr k) const {
+  if (storage_ == Storage::kFloat) {
+    MLC_CHECK(buffers.size() == 1);
+    return ir::cast(DType::f32(), ir::load(buffers[0], {ir::floordiv(n, kLanes), k, ir::floormod(n, kLanes)}));
+  }
+  Expr g = ir::floordiv(k, kGroup), r = ir::floormod(k, kGroup);
+  Expr four = codes4(buffers, n, g, ir::floordiv(r, 4));
+  Expr shift = ir::cast(DType::u32(), ir::floormod(r, 4)) * ir::u32(8);
+  Expr code = ir::cast(DType::i32(), (four >> shift) & ir::u32(255));
+  return ir::cast(DType::f32(), code - ir::i32(zero())) * scale(buffers, n, g);
+}
+
+PackedTensor packed_vector(const std::string& name, DType source_dtype, int64_t n, int64_t n_padded) {
+  PackedTensor t{name, DType::f32(), {n_padded}, {{name, source_dtype, {n}}}, {}};
+  t.pack = pack_func("pack_vector", t.sources, t.dtype, t.shape, [n](const auto& in, const auto& i) {
+    return ir::cast(DType::f32(), ir::load(in[0], {Expr(i[0])}, Expr(i[0]) < Expr(n)));
+  });
+  return t;
+}
+
+}  // namespace mlc::quant
