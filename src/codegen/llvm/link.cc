@@ -1,0 +1,103 @@
+#include "codegen/llvm/link.h"
+
+#include <lld/Common/Driver.h>
+#include <llvm/Support/raw_ostream.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <system_error>
+
+LLD_HAS_DRIVER(elf)
+
+namespace mlc::codegen {
+namespace {
+
+// Files that vanish with the scope.
+class TempFiles {
+ public:
+  explicit TempFiles(std::string prefix) : prefix_(std::move(prefix)) {}
+  ~TempFiles() {
+    for (const auto& f : files_) ::unlink(f.c_str());
+  }
+  std::string add(const std::string& suffix) {
+    files_.push_back(prefix_ + suffix);
+    return files_.back();
+  }
+
+ private:
+  std::string prefix_;
+  std::vector<std::string> files_;
+};
+
+Result<void> write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) return error(ErrorCode::kIo, "cannot write {}: {}", path, std::strerror(errno));
+  return {};
+}
+
+std::mutex& lld_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+Result<void> run_lld(const std::vector<std::string>& arguments) {
+  std::vector<const char*> argv;
+  for (const auto& a : arguments) argv.push_back(a.c_str());
+  std::string out_text, error_text;
+  ::llvm::raw_string_ostream out(out_text), errors(error_text);
+  const std::lock_guard<std::mutex> lock(lld_mutex());
+  const lld::Result result = lld::lldMain(argv, out, errors, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode == 0) return {};
+  errors.flush();
+  while (!error_text.empty() && error_text.back() == '\n') error_text.pop_back();
+  return error(ErrorCode::kIo, "linking failed: {}", error_text.empty() ? "no message from LLD" : error_text);
+}
+
+std::string unique_prefix(const std::string& out_path) {
+  static std::atomic<uint64_t> counter{0};
+  return fmt::format("{}.{}.{}", out_path, ::getpid(), counter++);
+}
+
+}  // namespace
+
+Result<void> link_shared(const std::vector<std::string>& objects, const std::string& out_path) {
+  TempFiles temp(unique_prefix(out_path));
+  const std::string linked = temp.add(".tmp");
+  // One thread: LLD's thread pool would outlive the call, and the libraries are small.
+  std::vector<std::string> arguments = {
+      "ld.lld",      "-shared", "-o",  linked, "--threads=1", "--build-id=sha1", "--hash-style=gnu",           "-z",
+      "noexecstack", "-z",      "now", "-z",   "relro",       "--no-undefined",  "--no-allow-shlib-undefined", "-O1"};
+  for (size_t i = 0; i < objects.size(); ++i) {
+    const std::string path = temp.add(fmt::format(".{}.o", i));
+    MLC_TRY_VOID(write_bytes(path, objects[i]));
+    arguments.push_back(path);
+  }
+  MLC_TRY_VOID(run_lld(arguments));
+  if (std::rename(linked.c_str(), out_path.c_str()) != 0) {
+    return error(ErrorCode::kIo, "cannot move the linked library to {}: {}", out_path, std::strerror(errno));
+  }
+  return {};
+}
+
+Result<std::string> link_shared_bytes(const std::vector<std::string>& objects) {
+  std::error_code ec;
+  const auto directory = std::filesystem::temp_directory_path(ec);
+  if (ec) return error(ErrorCode::kIo, "no directory for temporary files: {}; set TMPDIR", ec.message());
+  TempFiles temp(unique_prefix((directory / "mlc-link").string()));
+  const std::string path = temp.add(".so");
+  MLC_TRY_VOID(link_shared(objects, path));
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (!in || bytes.empty()) return error(ErrorCode::kIo, "cannot read back {}", path);
+  return bytes;
+}
+
+}  // namespace mlc::codegen
