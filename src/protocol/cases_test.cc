@@ -1,0 +1,200 @@
+// Runs tests/protocol/*.txt: requests against a scripted engine, with the expected answers as text. Each case:
+//
+//   ### name of the case
+//   engine: {"reply": "Hi there", "ends": true, "context": 64, "tokenizer": true, "template": true}   (all optional)
+//   POST chat                          or: POST completion
+//   {"messages": [...]}                the body, any number of lines
+//   --- 200
+//   {...}                              the answer; a stream has one event per line
+//
+// `id` and `created` are left out of the comparison. MLC_UPDATE=1 rewrites the answers (read the difference).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "protocol/api.h"
+#include "protocol/scripted_engine.h"
+
+namespace mlc::protocol {
+namespace {
+
+struct Case {
+  std::string name;
+  OrderedJson engine = OrderedJson::object();
+  std::string endpoint;
+  std::string body;
+  std::string expected;  // status line and answer
+};
+
+std::vector<Case> read_cases(const std::filesystem::path& file, std::string* head) {
+  std::ifstream in(file);
+  std::vector<Case> cases;
+  std::string line;
+  bool answer = false;
+  while (std::getline(in, line)) {
+    if (line.starts_with("### ")) {
+      cases.push_back({});
+      cases.back().name = line.substr(4);
+      answer = false;
+    } else if (cases.empty()) {
+      *head += line + "\n";
+    } else if (line.starts_with("engine: ")) {
+      cases.back().engine = OrderedJson::parse(line.substr(8));
+    } else if (line.starts_with("POST ")) {
+      cases.back().endpoint = line.substr(5);
+    } else if (line.starts_with("--- ")) {
+      answer = true;
+      cases.back().expected = line.substr(4) + "\n";
+    } else if (answer) {
+      if (!line.empty()) cases.back().expected += line + "\n";
+    } else {
+      cases.back().body += line + "\n";
+    }
+  }
+  return cases;
+}
+
+void write_cases(const std::filesystem::path& file, const std::string& head, const std::vector<Case>& cases) {
+  std::ofstream out(file);
+  out << head;
+  for (const Case& c : cases) {
+    out << "### " << c.name << "\n";
+    if (!c.engine.empty()) out << "engine: " << c.engine.dump() << "\n";
+    out << "POST " << c.endpoint << "\n" << c.body << "--- " << c.expected << "\n";
+  }
+}
+
+ModelList make_models(const OrderedJson& o) {
+  ScriptedEngine::Options options;
+  options.reply = o.value("reply", "Hi there");
+  options.ends = o.value("ends", true);
+  options.context = o.value("context", 256);
+  options.fails = o.value("fails", "");
+  options.tokens_per_event = o.value("tokens_per_event", 1);
+  ServedModel model = toy_model("toy", std::make_shared<ScriptedEngine>(options));
+  model.system_prompt = o.value("system_prompt", "");
+  if (!o.value("tokenizer", true)) model.tokenizer.reset();
+  if (!o.value("template", true)) model.chat_template.reset();
+  ModelList models;
+  models.add(std::make_shared<const ServedModel>(std::move(model)));
+  if (o.value("second", false)) {
+    models.add(std::make_shared<const ServedModel>(toy_model("other", std::make_shared<ScriptedEngine>(options))));
+  }
+  return models;
+}
+
+std::string clean(const std::string& text) {
+  OrderedJson json = OrderedJson::parse(text);
+  json.erase("id");
+  json.erase("created");
+  return dump(json) + "\n";
+}
+
+std::string run_case(const Case& c) {
+  const ModelList models = make_models(c.engine);
+  const Endpoint endpoint = c.endpoint == "chat" ? Endpoint::kChat : Endpoint::kCompletion;
+  auto started = start_request(models, endpoint, c.body, [] {});
+  if (!started) return fmt::format("{}\n{}", started.error().status, clean(dump(started.error().json())));
+  Generation& g = **started;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!g.finished() && std::chrono::steady_clock::now() < deadline) {
+    g.poll();
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  EXPECT_TRUE(g.finished()) << c.name;
+  if (!g.streaming() && g.failed()) return fmt::format("{}\n{}", g.failed()->status, clean(dump(g.failed()->json())));
+  std::string out = "200\n";
+  if (!g.streaming()) return out + clean(g.body());
+  for (const std::string& event : g.take_events()) out += clean(event);
+  return out;
+}
+
+// How a stream is cut depends on timing; what its pieces add up to does not. Events are merged per choice.
+std::string join_stream(const std::string& answer) {
+  std::istringstream lines(answer);
+  std::string line, out;
+  std::map<int, OrderedJson> open;
+  const auto flush = [&] {
+    for (auto& [index, event] : open) out += dump(event) + "\n";
+    open.clear();
+  };
+  while (std::getline(lines, line)) {
+    if (!line.starts_with("{")) {
+      out += line + "\n";
+      continue;
+    }
+    OrderedJson event = OrderedJson::parse(line);
+    if (!event.contains("choices") || event["choices"].empty()) {  // an error, or the usage
+      flush();
+      out += dump(event) + "\n";
+      continue;
+    }
+    const int index = event["choices"][0]["index"];
+    const auto it = open.find(index);
+    if (it == open.end()) {
+      open.emplace(index, std::move(event));
+      continue;
+    }
+    OrderedJson& to = it->second["choices"][0];
+    OrderedJson& from = event["choices"][0];
+    if (from.contains("delta")) {
+      if (from["delta"].contains("content")) {
+        to["delta"]["content"] = to["delta"].value("content", "") + from["delta"]["content"].get<std::string>();
+      }
+    } else if (from.contains("text")) {
+      to["text"] = to["text"].get<std::string>() + from["text"].get<std::string>();
+    }
+    if (from.contains("token_ids")) {
+      for (const auto& id : from["token_ids"]) to["token_ids"].push_back(id);
+    }
+    if (from["logprobs"].is_object()) {
+      if (to["logprobs"].is_null()) {
+        to["logprobs"] = from["logprobs"];
+      } else {
+        for (const auto& [key, value] : from["logprobs"].items()) {
+          if (!value.is_array()) continue;
+          for (const auto& v : value) to["logprobs"][key].push_back(v);
+        }
+      }
+    }
+    to["finish_reason"] = from["finish_reason"];
+  }
+  flush();
+  return out;
+}
+
+bool is_stream(const Case& c) { return c.body.find("\"stream\": true") != std::string::npos; }
+
+TEST(ProtocolCases, AnswersAreAsWritten) {
+  const std::filesystem::path dir = std::filesystem::path(MLC_SOURCE_DIR) / "tests/protocol";
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    if (entry.path().extension() == ".txt") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  ASSERT_FALSE(files.empty());
+  const bool update = std::getenv("MLC_UPDATE") != nullptr;
+  size_t count = 0;
+  for (const auto& file : files) {
+    std::string head;
+    std::vector<Case> cases = read_cases(file, &head);
+    for (Case& c : cases) {
+      ++count;
+      std::string answer = run_case(c);
+      if (is_stream(c)) answer = join_stream(answer);
+      if (update) {
+        c.expected = answer;
+      } else {
+        EXPECT_EQ(c.expected, answer) << file.filename() << ": " << c.name;
+      }
+    }
+    if (update) write_cases(file, head, cases);
+  }
+  EXPECT_GT(count, 40u);
+}
+
+}  // namespace
+}  // namespace mlc::protocol

@@ -1,0 +1,208 @@
+#include "protocol/generation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+namespace mlc::protocol {
+namespace {
+
+std::string random_hex() {
+  static thread_local std::mt19937_64 source{(uint64_t{std::random_device{}()} << 32) | std::random_device{}()};
+  return fmt::format("{:016x}{:016x}", source(), source());
+}
+
+int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void join(Piece* to, Piece piece) {
+  to->text += piece.text;
+  std::move(piece.tokens.begin(), piece.tokens.end(), std::back_inserter(to->tokens));
+  to->finish = piece.finish;
+}
+
+}  // namespace
+
+Generation::Generation(Model model, GenerationParams params, bool chat)
+    : model_(std::move(model)), params_(std::move(params)), names_(*model_, params_.return_tokens_as_token_ids) {
+  shape_ = {chat, params_.num_logprobs >= 0, params_.return_token_ids};
+  head_ = {(chat ? "chatcmpl-" : "cmpl-") + random_hex(), model_->id, model_->fingerprint, unix_seconds()};
+}
+
+Generation::~Generation() {
+  if (queue_) queue_->close();
+  for (const Choice& choice : choices_) {
+    if (!choice.closed) model_->engine->cancel(choice.request);
+  }
+}
+
+ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const ChatRequest& request, Notify notify) {
+  if (auto e = check_ids(*model, request.params)) return *e;
+  MLC_TRY(auto ids, encode_chat(*model, request));
+  std::unique_ptr<Generation> g(new Generation(std::move(model), request.params, true));
+  g->add_prompt(std::move(ids), nullptr, false);
+  if (auto e = g->submit(false, std::move(notify))) return *e;
+  return g;
+}
+
+ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const CompletionRequest& request, Notify notify) {
+  if (auto e = check_ids(*model, request.params)) return *e;
+  std::unique_ptr<Generation> g(new Generation(model, request.params, false));
+  for (const Prompt& prompt : request.prompts) {
+    MLC_TRY(auto ids, encode_prompt(*model, prompt, request.add_special_tokens));
+    g->add_prompt(std::move(ids), std::get_if<std::string>(&prompt), request.echo);
+  }
+  if (auto e = g->submit(request.echo, std::move(notify))) return *e;
+  return g;
+}
+
+void Generation::add_prompt(std::vector<int32_t> ids, const std::string* text, bool echo) {
+  EncodedPrompt prompt;
+  if (echo) {
+    std::optional<text::StreamDetokenizer> stream;
+    if (model_->tokenizer) stream.emplace(*model_->tokenizer);
+    size_t characters = 0;
+    for (const int32_t id : ids) {
+      prompt.tokens.push_back({id, characters, std::nullopt});
+      if (!stream) continue;
+      const std::string piece = stream->feed(id);
+      characters += count_characters(piece);
+      prompt.text += piece;
+    }
+    if (stream) prompt.text += stream->flush();
+    if (text) prompt.text = *text;
+  }
+  usage_.prompt_tokens += static_cast<int64_t>(ids.size());
+  prompt.ids = std::move(ids);
+  const size_t base = count_characters(prompt.text);
+  for (int i = 0; i < params_.n; ++i) {
+    Choice choice{prompts_.size(), 0, ChoiceText(*model_, params_, !shape_.chat, base), {}, {}, false, false};
+    choices_.push_back(std::move(choice));
+  }
+  prompts_.push_back(std::move(prompt));
+}
+
+std::optional<ApiError> Generation::submit(bool echo, Notify notify) {
+  echo_ = echo;
+  queue_ = std::make_shared<OutputQueue>(choices_.size(), std::move(notify));
+  for (Choice& choice : choices_) choice.closed = true;  // nothing to cancel yet
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    Choice& choice = choices_[i];
+    const int index = static_cast<int>(i) % params_.n;  // within its prompt: equal prompts get equal seeds
+    engine::Request request = make_request(*model_, params_, prompts_[choice.prompt].ids, index);
+    request.prompt_logprobs = echo && shape_.logprobs;
+    auto id = model_->engine->submit(std::move(request),
+                                     [queue = queue_, i](const engine::Output& output) { queue->push(i, output); });
+    if (!id) return from_error(id.error(), shape_.chat ? "messages" : "prompt");
+    choice.request = *id;
+    choice.closed = false;
+  }
+  return std::nullopt;
+}
+
+bool Generation::finished() const {
+  return failed_ || std::all_of(choices_.begin(), choices_.end(), [](const Choice& c) { return c.closed; });
+}
+
+void Generation::fail(ApiError failure) {
+  if (!failed_) failed_ = std::move(failure);
+}
+
+void Generation::poll() {
+  if (finished()) return;
+  if (shape_.chat && params_.stream) {
+    for (size_t i = 0; i < choices_.size(); ++i) {
+      if (!std::exchange(choices_[i].opened, true)) add_event(role_choice(static_cast<int>(i)));
+    }
+  }
+  for (const auto& [index, output] : queue_->drain()) {
+    if (failed_) break;
+    if (!choices_[index].closed) feed(index, output);
+  }
+  if (params_.stream && finished()) finish_stream();
+}
+
+void Generation::feed(size_t index, const engine::Output& output) {
+  Choice& choice = choices_[index];
+  std::copy(output.prompt_logprobs.begin(), output.prompt_logprobs.end(), std::back_inserter(choice.prompt_logprobs));
+  choice.text.feed(output);
+  if (choice.text.finished()) {
+    choice.closed = true;
+    usage_.completion_tokens += choice.text.completion_tokens();
+    if (output.finish_reason == engine::FinishReason::kNone) model_->engine->cancel(choice.request);
+  }
+  const bool open = choice.opened || ready_to_open(choice);
+  if (!open) return;  // the echoed prompt goes first, when its log-probabilities are complete
+  if (!choice.opened) {
+    choice.opened = true;
+    if (params_.stream) {
+      if (echo_) stream_piece(index, opening(choice));
+    } else {
+      choice.all = opening(choice);
+    }
+  }
+  auto piece = choice.text.take();
+  if (!piece) return;
+  if (piece->finish == engine::FinishReason::kError) return fail(internal_error("The engine failed: " + piece->error));
+  if (piece->finish == engine::FinishReason::kCancelled) {
+    return fail(overloaded("The request was cancelled: the server is shutting down."));
+  }
+  if (params_.stream) return stream_piece(index, std::move(*piece));
+  join(&choice.all, std::move(*piece));
+}
+
+bool Generation::ready_to_open(const Choice& choice) const {
+  if (!echo_ || !shape_.logprobs) return true;
+  return choice.closed || choice.prompt_logprobs.size() + 1 >= prompts_[choice.prompt].ids.size();
+}
+
+// What comes before the generated text: nothing, or the prompt.
+Piece Generation::opening(const Choice& choice) const {
+  Piece piece;
+  if (!echo_) return piece;
+  const EncodedPrompt& prompt = prompts_[choice.prompt];
+  piece.text = prompt.text;
+  piece.tokens = prompt.tokens;
+  for (size_t i = 1; i < piece.tokens.size() && i <= choice.prompt_logprobs.size(); ++i) {
+    piece.tokens[i].logprob = choice.prompt_logprobs[i - 1];
+  }
+  return piece;
+}
+
+void Generation::stream_piece(size_t index, Piece piece) {
+  add_event(chunk_choice(shape_, names_, static_cast<int>(index), piece));
+}
+
+void Generation::add_event(OrderedJson choice) {
+  OrderedJson body = response_body(head_, shape_.chat, true, OrderedJson::array({std::move(choice)}));
+  if (params_.include_usage) body["usage"] = nullptr;
+  events_.push_back(dump(body));
+}
+
+void Generation::finish_stream() {
+  if (std::exchange(stream_ended_, true)) return;
+  if (failed_) {
+    events_.push_back(dump(failed_->json()));
+  } else if (params_.include_usage) {
+    OrderedJson body = response_body(head_, shape_.chat, true, OrderedJson::array());
+    body["usage"] = usage_.json();
+    events_.push_back(dump(body));
+  }
+}
+
+std::vector<std::string> Generation::take_events() { return std::exchange(events_, {}); }
+
+std::string Generation::body() {
+  OrderedJson list = OrderedJson::array();
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    OrderedJson choice = whole_choice(shape_, names_, static_cast<int>(i), choices_[i].all);
+    if (shape_.token_ids) choice["prompt_token_ids"] = prompts_[choices_[i].prompt].ids;
+    list.push_back(std::move(choice));
+  }
+  OrderedJson body = response_body(head_, shape_.chat, false, std::move(list));
+  body["usage"] = usage_.json();
+  return dump(body);
+}
+
+}  // namespace mlc::protocol

@@ -1,0 +1,48 @@
+// The fields that chat and text completion requests share: sampling, limits, stops, what to return.
+//
+//   Fields f(body);
+//   GenerationParams p = read_generation_params(f, model.defaults);   // f.failed() tells of a wrong one
+//
+// A field that the request leaves out takes the model's default. Unknown fields are ignored, as OpenAI clients expect of
+// other servers; fields that are known to change the answer and that nothing here handles are refused by name.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "protocol/json_fields.h"
+
+namespace mlc::protocol {
+
+inline constexpr int kMaxStops = 16;
+inline constexpr int kMaxChoices = 128;      // n, and n times the prompts of one request
+inline constexpr int kMaxTopLogprobs = 20;   // what the engine gives
+
+// What a model directory's generation config says; used for fields that a request leaves out.
+struct GenerationDefaults {
+  engine::SamplingParams sampling;
+  std::optional<int64_t> max_tokens;  // nullopt: until the context is full
+};
+
+struct GenerationParams {
+  std::string model;                 // as in the request; may be empty
+  engine::SamplingParams sampling;   // seed: of choice 0; choice i uses seed + i
+  bool seed_given = false;           // else the seed is drawn per request
+  std::optional<int64_t> max_tokens;  // nullopt: until the context is full; 0 (text completions): only the prompt
+  std::vector<std::string> stop;
+  std::vector<int32_t> stop_token_ids;  // the request's own; ignore_eos does not touch them
+  bool ignore_eos = false;              // the model's stop ids do not stop
+  int n = 1;
+  int num_logprobs = -1;  // -1: none, 0: the chosen token's, k: also the k most likely
+  bool stream = false;
+  bool include_usage = false;               // a last stream chunk with the counts
+  bool return_token_ids = false;            // choices carry `token_ids`, and `prompt_token_ids`
+  bool return_tokens_as_token_ids = false;  // logprobs name tokens "token_id:N"
+};
+
+// Reads all shared fields except the log-probability ones, which the two request kinds spell differently.
+GenerationParams read_generation_params(Fields& fields, const GenerationDefaults& defaults);
+
+}  // namespace mlc::protocol

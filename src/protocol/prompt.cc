@@ -1,0 +1,108 @@
+#include "protocol/prompt.h"
+
+namespace mlc::protocol {
+namespace {
+
+ApiError no_tokenizer(const std::string& param) {
+  return unsupported(param, "This model was loaded without a tokenizer; it takes prompts of token ids only: "
+                            "POST /v1/completions with \"prompt\": [1, 2, 3].");
+}
+
+std::optional<ApiError> check_prompt(const ServedModel& model, const std::vector<int32_t>& ids,
+                                     const std::string& param) {
+  if (ids.empty()) {
+    return bad_value(param, "empty (no tokens)", "a prompt of at least one token");
+  }
+  const int64_t vocab = model.engine->vocab_size();
+  for (const int32_t id : ids) {
+    if (id >= vocab) {
+      return bad_value(param, fmt::format("holding the token id {}", id),
+                       fmt::format("ids from 0 to {}, the model's vocabulary", vocab - 1));
+    }
+  }
+  const int64_t context = model.engine->context_window_size();
+  if (static_cast<int64_t>(ids.size()) <= context) return std::nullopt;
+  ApiError e;
+  e.message = fmt::format(
+      "The prompt has {} tokens, but the model's context holds {} (prompt and answer together); shorten the prompt.",
+      ids.size(), context);
+  e.param = param;
+  e.code = "context_length_exceeded";
+  return e;
+}
+
+bool has_system_message(const OrderedJson& messages) {
+  for (const auto& message : messages) {
+    if (message["role"] == "system") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request) {
+  if (!model.tokenizer) return no_tokenizer("messages");
+  if (!model.chat_template) {
+    return unsupported("messages", "This model has no chat template; use /v1/completions, or start the server with "
+                                   "--chat-template FILE.");
+  }
+  OrderedJson messages = request.messages;
+  if (!model.system_prompt.empty() && !has_system_message(messages)) {
+    messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", model.system_prompt}});
+  }
+  text::RenderOptions options;
+  options.add_generation_prompt = request.add_generation_prompt;
+  options.extra = request.template_kwargs;
+  const auto prompt = model.chat_template->render(messages, options);
+  if (!prompt) return from_error(prompt.error(), "messages");
+  auto ids = prompt->encode(*model.tokenizer);
+  if (!ids) return from_error(ids.error(), "messages");
+  if (auto e = check_prompt(model, *ids, "messages")) return *e;
+  return std::move(*ids);
+}
+
+ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens) {
+  std::vector<int32_t> ids;
+  if (const auto* given = std::get_if<std::vector<int32_t>>(&prompt)) {
+    ids = *given;
+  } else {
+    if (!model.tokenizer) return no_tokenizer("prompt");
+    auto encoded = model.tokenizer->encode(std::get<std::string>(prompt), add_special_tokens);
+    if (!encoded) return from_error(encoded.error(), "prompt");
+    ids = std::move(*encoded);
+  }
+  if (auto e = check_prompt(model, ids, "prompt")) return *e;
+  return ids;
+}
+
+engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt,
+                             int index) {
+  engine::Request r;
+  r.prompt = std::move(prompt);
+  r.sampling = params.sampling;
+  r.sampling.seed += static_cast<uint64_t>(index);
+  if (params.max_tokens) r.max_tokens = std::max<int64_t>(1, *params.max_tokens);  // 0: the one token is dropped
+  r.stop_token_ids = params.stop_token_ids;
+  r.num_logprobs = params.num_logprobs;
+  if (params.ignore_eos) return r;  // the request's own stops still hold
+  const auto add = [&r](const std::vector<int32_t>& ids) {
+    r.stop_token_ids.insert(r.stop_token_ids.end(), ids.begin(), ids.end());
+  };
+  add(model.stop_token_ids);
+  if (model.chat_template) add(model.chat_template->stop_token_ids());
+  return r;
+}
+
+std::optional<ApiError> check_ids(const ServedModel& model, const GenerationParams& params) {
+  const int64_t vocab = model.engine->vocab_size();
+  const std::string expected = fmt::format("a token id from 0 to {}, the model's vocabulary", vocab - 1);
+  for (const auto& [id, bias] : params.sampling.logit_bias) {
+    if (id >= vocab) return bad_value("logit_bias", fmt::format("keyed by {}", id), expected);
+  }
+  for (const int32_t id : params.stop_token_ids) {
+    if (id >= vocab) return bad_value("stop_token_ids", fmt::format("holding {}", id), expected);
+  }
+  return std::nullopt;
+}
+
+}  // namespace mlc::protocol

@@ -1,0 +1,21 @@
+// Requests to token ids: chat template, tokenizer, and the checks against the model.
+//
+//   MLC_TRY(std::vector<int32_t> ids, encode_chat(model, request));      // 400 context_length_exceeded when too long
+#pragma once
+
+#include "protocol/chat_request.h"
+#include "protocol/completion_request.h"
+#include "protocol/served_model.h"
+
+namespace mlc::protocol {
+
+ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request);
+ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens);
+
+// What the engine is asked for, for choice `index` of a request: seed + index, the model's stop ids unless ignore_eos.
+engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt,
+                             int index);
+// Ids in logit_bias and stop_token_ids must be the model's.
+std::optional<ApiError> check_ids(const ServedModel& model, const GenerationParams& params);
+
+}  // namespace mlc::protocol
