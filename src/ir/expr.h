@@ -28,6 +28,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
@@ -52,7 +53,6 @@ class Var {
   const VarNode* get() const { return node_.get(); }
   explicit operator bool() const { return node_ != nullptr; }
   bool operator==(const Var& o) const { return node_ == o.node_; }
-  bool operator<(const Var& o) const { return node_ < o.node_; }  // for maps; do not let output order depend on it
 
  private:
   std::shared_ptr<const VarNode> node_;
@@ -61,6 +61,13 @@ struct VarNode {
   std::string name;
   DType dtype;
 };
+}  // namespace mlc::ir
+// The order of variables in maps and sets; do not let output depend on it. `i < j` is an expression, as with any Expr.
+template <>
+struct std::less<mlc::ir::Var> {
+  bool operator()(const mlc::ir::Var& a, const mlc::ir::Var& b) const { return std::less<>()(a.get(), b.get()); }
+};
+namespace mlc::ir {
 
 // An expression; copying shares the node. A default-constructed Expr is null ("absent").
 class Expr {
