@@ -14,52 +14,53 @@ namespace mlc::engine {
 
 using RequestId = uint64_t;
 
-// How to choose the next token. Applied in this order: logit_bias, presence and frequency penalties, repetition penalty,
-// temperature, top_k, top_p, min_p. temperature 0 (or top_p 0) is greedy: the lowest id among the largest logits.
+// How to choose the next token. Applied in this order: logit_bias, presence and frequency penalties, repetition
+// penalty, temperature, top_k, top_p, min_p. temperature 0 (or top_p 0) is greedy: the lowest id among the largest
+// logits.
 struct SamplingParams {
-  float temperature = 1.0f;          // [0, 2]
-  float top_p = 1.0f;                // [0, 1]
-  int top_k = 0;                     // 0: no limit
-  float min_p = 0.0f;                // [0, 1], relative to the largest probability
-  float repetition_penalty = 1.0f;   // > 0; divides positive, multiplies negative logits of tokens in prompt or output
-  float presence_penalty = 0.0f;     // [-2, 2]; tokens generated so far
-  float frequency_penalty = 0.0f;    // [-2, 2]; tokens generated so far
+  float temperature = 1.0f;         // [0, 2]
+  float top_p = 1.0f;               // [0, 1]
+  int top_k = 0;                    // 0: no limit
+  float min_p = 0.0f;               // [0, 1], relative to the largest probability
+  float repetition_penalty = 1.0f;  // > 0; divides positive, multiplies negative logits of tokens in prompt or output
+  float presence_penalty = 0.0f;    // [-2, 2]; tokens generated so far
+  float frequency_penalty = 0.0f;   // [-2, 2]; tokens generated so far
   std::map<int32_t, float> logit_bias;  // token id -> [-100, 100]
-  uint64_t seed = 0;                 // the i-th token of a request depends on seed and i, never on the batch
+  uint64_t seed = 0;                    // the i-th token of a request depends on seed and i, never on the batch
 };
 
 struct Request {
-  RequestId id = 0;                   // given by Engine::submit
-  std::vector<int32_t> prompt;        // at least one token
+  RequestId id = 0;             // given by Engine::submit
+  std::vector<int32_t> prompt;  // at least one token
   SamplingParams sampling;
   int64_t max_tokens = std::numeric_limits<int64_t>::max();  // to generate; the context window also ends a request
   std::vector<int32_t> stop_token_ids;
-  bool ignore_eos = false;            // stop_token_ids do not stop
-  int num_logprobs = -1;              // -1: none; 0: the chosen token's; n: also the n most likely, at most 20
-  bool prompt_logprobs = false;       // log-probability (and num_logprobs alternatives) of each prompt token
+  bool ignore_eos = false;       // stop_token_ids do not stop
+  int num_logprobs = -1;         // -1: none; 0: the chosen token's; n: also the n most likely, at most 20
+  bool prompt_logprobs = false;  // log-probability (and num_logprobs alternatives) of each prompt token
 };
 
 enum class FinishReason { kNone, kStop, kLength, kCancelled, kError };
 
 struct TokenLogprob {
   int32_t token = 0;
-  float logprob = 0.0f;                             // natural logarithm, of the model's distribution (temperature 1)
-  std::vector<std::pair<int32_t, float>> top;       // most likely first
+  float logprob = 0.0f;                        // natural logarithm, of the model's distribution (temperature 1)
+  std::vector<std::pair<int32_t, float>> top;  // most likely first
 };
 
 // One event of a request; the last one has finish_reason != kNone.
 struct Output {
   RequestId id = 0;
-  std::vector<int32_t> tokens;            // newly generated; a stop token is not included
-  std::vector<TokenLogprob> logprobs;     // one per token in `tokens`, if asked for
+  std::vector<int32_t> tokens;                // newly generated; a stop token is not included
+  std::vector<TokenLogprob> logprobs;         // one per token in `tokens`, if asked for
   std::vector<TokenLogprob> prompt_logprobs;  // for prompt tokens 1 … n-1, in the first event(s), if asked for
   FinishReason finish_reason = FinishReason::kNone;
-  std::string error;                      // for kError
+  std::string error;  // for kError
   // Counts, valid in the last event.
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
-  double prefill_s = 0;                   // from the start of the first step to the first token
-  double decode_s = 0;                    // from the first token to the last
+  double prefill_s = 0;  // from the start of the first step to the first token
+  double decode_s = 0;   // from the first token to the last
 };
 
 // Called on the engine thread: must be quick and must not call the engine back except submit() and cancel().
