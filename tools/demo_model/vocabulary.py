@@ -67,6 +67,12 @@ KIND_ADJ = _words("""kind, friendly, gentle, wise, cheerful, old, clever, helpfu
     fluffy, sleepy, jolly, merry, calm, patient""")
 HERO_ADJ = _words("""little, small, young, curious, brave, clever, happy, kind, playful, shy, gentle, cheerful, tiny, funny,
     friendly, quiet, busy, lonely, sleepy, silly, proud, lively, polite, good, sweet, bold, smart, merry""")
+# Adjectives of any kind that a request may ask for.
+WILD_ADJ = _words("""red, blue, green, purple, pink, orange, yellow, golden, silver, white, black, gray, spotted, striped, magic, giant,
+    fat, thin, tall, short, old, ugly, beautiful, pretty, lazy, hungry, thirsty, tired, angry, grumpy, sad, scared, lost, sick, noisy, loud,
+    wild, tame, strong, weak, rich, poor, clumsy, dirty, clean, fluffy, hairy, wet, cold, strange, crazy, famous, forgetful, selfish,
+    greedy, naughty, stubborn, nervous, dreamy, jealous, honest, careful, careless, mean, bad, nice, cute, wise, fast, slow, blind,
+    talking, singing, dancing, flying, sleeping, laughing, invisible, friendly, evil, royal, secret, tiny, huge, enormous, rainbow""")
 # Made-up creatures and names are built from these, so that the model learns
 # to copy a word that it has never seen.
 SYLLABLES = _words("""bo, bri, cla, da, do, fi, flo, gru, ja, ki, lo, lu, ma, mi, mo, na, ni, no, pa, pi, plo, qui, ra, ro,

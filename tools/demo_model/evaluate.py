@@ -1,0 +1,67 @@
+"""Asks the exported model 20 prompts with Hugging Face and prints the answers as Markdown.
+
+    python evaluate.py --model models/demo [--greedy] [--seed 1]
+"""
+import argparse
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+# None of these texts is in the training set (the generator may hold the same subjects in other words).
+PROMPTS = [
+    ["Tell me a story about a fox"],
+    ["I would love a story about a rabbit who is scared of thunderstorms, please!"],
+    ["Once upon a time there was a little red tractor who could not start its engine."],
+    ["please tell me something about a brave mouse and a big elephant"],
+    ["Do you maybe have a bedtime story with the moon for my daughter Emily?"],
+    ["Story idea: a penguin who wants to become a cook. Write it!"],
+    ["Tell me a story about a wallaby named Quentin."],
+    ["can u tell me a story abt a dragon pls"],
+    ["Write a short tale about two friends who build a raft."],
+    ["Tell me about a lonely lighthouse"],
+    ["Good day to you, Pip! Are you feeling well?"],
+    ["Hi! My name is Roberta.", "Do you still know what I am called?"],
+    ["How much is 4 + 5?"],
+    ["Which color do I get from blue and yellow?"],
+    ["Tell me what sound a sheep makes."],
+    ["I feel a bit sad because my cat ran away."],
+    ["What is the opposite of heavy?"],
+    ["Could you write a poem about a hedgehog for me?"],
+    ["Can you tell me who won the world cup in 1998?"],
+    ["Tell me a story about a goose", "What was it called?", "Thank you, I have to leave now."],
+]
+
+
+def answer(model, tokenizer, messages, greedy, temperature, top_p):
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    kind = dict(do_sample=False, temperature=None, top_p=None) if greedy else dict(do_sample=True, temperature=temperature, top_p=top_p, top_k=0)
+    out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=min(400, 511 - ids.shape[1]), **kind)
+    new = out[0, ids.shape[1]:]
+    return tokenizer.decode(new, skip_special_tokens=True).strip(), int(new[-1]) == tokenizer.eos_token_id
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="models/demo")
+    parser.add_argument("--greedy", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--temperature", type=float, default=0.6)
+    parser.add_argument("--top-p", type=float, default=0.9)
+    parser.add_argument("--prompt", action="append", help="ask these instead of the 20")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    tokenizer = AutoTokenizer.from_pretrained(args.model)
+    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
+    for number, turns in enumerate([[p] for p in args.prompt] if args.prompt else PROMPTS, 1):
+        messages = []
+        for turn in turns:
+            messages.append({"role": "user", "content": turn})
+            text, ended = answer(model, tokenizer, messages, args.greedy, args.temperature, args.top_p)
+            messages.append({"role": "assistant", "content": text})
+            print(f"**{number}. {turn}**\n\n> " + text.replace("\n", "\n> ") + ("" if ended else " […did not stop]") + "\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What the small talker knows: short facts as tables (key, answer), written by hand."""
+
+import vocabulary as V
+
+SOUNDS = dict(cow="moo", dog="woof", cat="meow", duck="quack", pig="oink", sheep="baa", horse="neigh", lion="roar", frog="ribbit",
+              owl="hoot", bee="buzz", snake="hiss", rooster="cock-a-doodle-doo", hen="cluck", donkey="hee-haw", crow="caw",
+              mouse="squeak", goat="maa", wolf="howl", bird="tweet", goose="honk", turkey="gobble", bear="growl", chick="peep")
+EATS = dict(rabbit="grass and carrots", cow="grass and hay", cat="fish and meat", dog="meat and dog food", bear="berries, fish, and honey",
+            panda="bamboo", lion="meat", mouse="seeds and cheese", squirrel="nuts", bee="nectar", horse="grass, hay, and oats",
+            monkey="fruit and leaves", elephant="grass, leaves, and fruit", fox="mice, berries, and eggs", owl="mice", frog="flies and bugs",
+            penguin="fish", giraffe="leaves", koala="leaves", sheep="grass", goat="grass and almost everything else", pig="corn and vegetables",
+            bird="seeds and worms", whale="tiny sea animals", shark="fish", spider="flies", snail="leaves", tiger="meat", wolf="meat",
+            deer="grass and leaves", duck="plants and bugs", hedgehog="worms and bugs", turtle="plants", hamster="seeds", butterfly="nectar")
+LIVES = {
+    "fox": "in a den in the forest", "bear": "in the forest, and sleeps in a cave in winter", "fish": "in the water",
+    "bird": "in a nest", "bee": "in a hive", "ant": "in an ant hill", "rabbit": "in a burrow", "owl": "in a tree",
+    "lion": "in the grasslands of Africa", "penguin": "in the cold south", "frog": "near a pond", "whale": "in the sea",
+    "monkey": "in the jungle", "camel": "in the desert", "polar bear": "in the cold north", "cow": "on a farm", "pig": "on a farm",
+    "horse": "on a farm", "dog": "in a house with people", "cat": "in a house with people", "mouse": "in a little hole",
+    "spider": "in a web", "dolphin": "in the sea", "shark": "in the sea", "tiger": "in the jungle", "koala": "in trees in Australia",
+    "kangaroo": "in Australia", "squirrel": "in a tree", "wolf": "in the forest", "deer": "in the forest", "crab": "near the sea",
+    "panda": "in the bamboo forests of China", "elephant": "in Africa and Asia", "giraffe": "in Africa", "zebra": "in Africa",
+    "turtle": "near the water", "duck": "on a pond", "snail": "in its shell", "worm": "in the ground", "mole": "under the ground"}
+LEGS = dict(spider="eight", dog="four", cat="four", bird="two", ant="six", bee="six", cow="four", horse="four", snake="no", fish="no",
+            butterfly="six", duck="two", elephant="four", person="two", table="four",
+            chair="four", crab="ten", fox="four", hen="two", worm="no", frog="four", lion="four", sheep="four", beetle="six")
+BABIES = dict(cat="a kitten", dog="a puppy", cow="a calf", horse="a foal", sheep="a lamb", duck="a duckling", pig="a piglet", bear="a cub",
+              lion="a cub", frog="a tadpole", hen="a chick", goat="a kid", deer="a fawn", fox="a cub", kangaroo="a joey", swan="a cygnet",
+              goose="a gosling", butterfly="a caterpillar", owl="an owlet", rabbit="a kit")
+COLORS_OF = {"the sky": "blue", "grass": "green", "the sun": "yellow", "snow": "white", "a banana": "yellow", "a lemon": "yellow",
+             "a carrot": "orange", "a strawberry": "red", "a tomato": "red", "coal": "black", "a fox": "orange, with a white tip on its tail",
+             "an elephant": "gray", "a frog": "green", "milk": "white", "chocolate": "brown", "the night": "black", "the sea": "blue",
+             "a rose": "often red", "a flamingo": "pink", "a polar bear": "white", "a zebra": "black and white", "a panda": "black and white",
+             "a pumpkin": "orange", "a cherry": "red", "an orange": "orange", "a leaf": "green", "a crow": "black", "a pig": "pink",
+             "a fire truck": "red", "a cloud": "white", "the moon": "white and silver", "gold": "golden yellow", "blood": "red",
+             "a tree": "green and brown", "a bear": "brown", "a swan": "white", "a grape": "green or purple", "salt": "white",
+             "a plum": "purple", "a cucumber": "green", "a mouse": "gray", "honey": "golden", "a bee": "yellow and black",
+             "a blueberry": "blue", "a ladybug": "red with black dots", "a tiger": "orange with black stripes", "water": "clear"}
+OPPOSITES = [("hot", "cold"), ("big", "small"), ("up", "down"), ("day", "night"), ("happy", "sad"), ("fast", "slow"), ("old", "young"),
+             ("wet", "dry"), ("light", "dark"), ("open", "closed"), ("high", "low"), ("good", "bad"), ("left", "right"), ("full", "empty"),
+             ("loud", "quiet"), ("hard", "soft"), ("long", "short"), ("rich", "poor"), ("strong", "weak"), ("clean", "dirty"),
+             ("in", "out"), ("yes", "no"), ("black", "white"), ("early", "late"), ("first", "last"), ("brave", "afraid"),
+             ("sweet", "sour"), ("love", "hate"), ("begin", "end"), ("near", "far"), ("thick", "thin"), ("easy", "difficult"),
+             ("over", "under"), ("front", "back"), ("win", "lose"), ("push", "pull"), ("laugh", "cry"), ("awake", "asleep")]
+RHYMES = dict(cat="hat, bat, and mat", dog="fog, log, and frog", house="mouse", tree="bee, sea, and free", star="car, far, and jar",
+              moon="spoon and soon", sun="fun and run", fox="box and socks", rain="train and plane", book="cook and look", bear="chair and hair",
+              ball="tall and wall", cake="lake and snake", night="light and bright", king="ring and sing", boat="goat and coat",
+              day="play and way", sea="tree and bee", fish="dish and wish", snow="go and blow", bed="red and head", bug="hug and mug",
+              mouse="house", hen="pen and ten", bee="tree and me", ring="sing and king", light="night and kite", heart="start and art")
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+           "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+CAPITALS = dict(France="Paris", England="London", Germany="Berlin", Italy="Rome", Spain="Madrid", Japan="Tokyo", China="Beijing",
+                Russia="Moscow", Egypt="Cairo", Greece="Athens", Austria="Vienna", Portugal="Lisbon", Ireland="Dublin", Norway="Oslo",
+                Sweden="Stockholm", Finland="Helsinki", Poland="Warsaw", Canada="Ottawa", India="New Delhi", Cuba="Havana",
+                Denmark="Copenhagen", Hungary="Budapest", Peru="Lima", Kenya="Nairobi", Belgium="Brussels")
+CAPITALS["the United States"] = "Washington"
+CAN = {  # ability -> (who can, who cannot)
+    "fly": ("birds bees bats owls eagles butterflies parrots crows moths".split(), "dogs cats pigs cows elephants horses fish penguins bears mice".split()),
+    "swim": ("fish ducks whales dolphins frogs sharks penguins turtles otters swans".split(), "stones spiders snails bees".split()),
+    "bark": ("dogs puppies".split(), "cats cows birds fish".split()),
+    "climb trees": ("monkeys squirrels cats koalas bears".split(), "fish cows horses pigs whales".split()),
+    "talk": ("people".split(), "trees stones fish tables".split()),
+    "run fast": ("horses cheetahs dogs foxes deer".split(), "snails turtles worms sloths".split()),
+    "lay eggs": ("hens birds ducks turtles frogs snakes".split(), "cows dogs cats horses".split()),
+}
+SIZE = ["ant", "bee", "mouse", "frog", "rabbit", "cat", "fox", "dog", "sheep", "pig", "lion", "cow", "horse", "giraffe", "elephant", "whale"]
+WHAT_IS = {
+    "a fox": "A fox is a wild animal with red fur, pointed ears, and a big bushy tail. It lives in the forest and is very clever.",
+    "a star": "A star is a big ball of hot, bright gas, very far away. Our sun is a star, too.",
+    "the moon": "The moon is a big round rock that travels around the earth. At night, it shines because the sun lights it up.",
+    "the sun": "The sun is a star. It gives us light and keeps us warm.",
+    "rain": "Rain is water that falls from the clouds in little drops.",
+    "snow": "Snow is frozen water that falls from the clouds. It is cold, white, and soft.",
+    "a rainbow": "A rainbow is a bow of colors in the sky. You can see it when the sun shines and it rains at the same time.",
+    "a dragon": "A dragon is a creature from fairy tales. It is like a big lizard with wings, and it can breathe fire.",
+    "a unicorn": "A unicorn is a magic horse with one horn on its head. It lives only in stories.",
+    "a robot": "A robot is a machine that can move and do work for people.",
+    "a computer": "A computer is a machine that works with numbers and words. I live inside one!",
+    "a friend": "A friend is someone who likes you, plays with you, and helps you when you are sad.",
+    "love": "Love is a warm feeling for someone who is very important to you.",
+    "a tree": "A tree is a big plant with a trunk, branches, and leaves. Birds like to live in it.",
+    "a flower": "A flower is a pretty part of a plant. It smells good, and bees like to visit it.",
+    "a bee": "A bee is a small insect that can fly. It visits flowers and makes honey.",
+    "a dog": "A dog is an animal that lives with people. It is a good friend, it likes to play, and it says woof.",
+    "a cat": "A cat is a soft animal with whiskers. It likes to sleep, to play, and to catch mice.",
+    "an elephant": "An elephant is a very big gray animal with a long trunk and large ears.",
+    "a whale": "A whale is the biggest animal in the world. It lives in the sea, but it breathes air.",
+    "a bird": "A bird is an animal with feathers and wings. Most birds can fly, and many can sing.",
+    "a fish": "A fish is an animal that lives in the water and swims with its fins.",
+    "a bear": "A bear is a big, strong animal with thick fur. It likes honey and sleeps in winter.",
+    "a rabbit": "A rabbit is a small animal with long ears and soft fur. It hops and likes carrots.",
+    "an owl": "An owl is a bird with big round eyes. It sleeps during the day and flies at night.",
+    "a frog": "A frog is a small green animal that jumps. It lives near the water and eats flies.",
+    "a lion": "A lion is a big wild cat. The male has a mane, and it can roar very loudly.",
+    "a penguin": "A penguin is a black and white bird that cannot fly, but it can swim very well.",
+    "a butterfly": "A butterfly is an insect with four colorful wings. It was once a caterpillar.",
+    "a horse": "A horse is a big, strong animal that can run fast. People like to ride it.",
+    "a cow": "A cow is a big farm animal. It eats grass and gives us milk.",
+    "a story": "A story tells what happened to someone. It can be true or made up. I love stories!",
+    "the sea": "The sea is a very big place full of salty water. Fish, whales, and crabs live in it.",
+    "a cloud": "A cloud is made of tiny drops of water that float in the sky.",
+    "winter": "Winter is the coldest time of the year. The days are short, and sometimes it snows.",
+    "summer": "Summer is the warmest time of the year. The days are long and sunny.",
+    "spring": "Spring comes after winter. The flowers grow, and the birds sing.",
+    "autumn": "Autumn comes after summer. The leaves turn red and yellow and fall down.",
+    "a castle": "A castle is a very big old house with thick walls and towers. Kings and queens lived there.",
+    "a king": "A king is a man who rules a country. He wears a crown and lives in a castle.",
+    "a farm": "A farm is a place where people grow food and keep animals, like cows and hens.",
+    "a forest": "A forest is a place with many trees. Many animals live there.",
+    "honey": "Honey is sweet and golden. Bees make it from flowers.",
+    "music": "Music is sound that is nice to hear. You can sing it or play it.",
+    "a book": "A book has many pages with words or pictures. You can read stories in it.",
+    "a language model": "A language model is a computer program that has learned from many texts to write, word by word. I am a very small one.",
+    "artificial intelligence": "Artificial intelligence is when a computer learns to do things that usually need a person, like talking. I am a tiny example.",
+    "a school": "A school is a place where children learn to read, to write, and to count.",
+    "an apple": "An apple is a round fruit that grows on a tree. It can be red, green, or yellow.",
+    "ice": "Ice is frozen water. It is cold, hard, and slippery.",
+    "the wind": "The wind is moving air. You cannot see it, but you can feel it.",
+}
+WHY = {
+    "is the sky blue": "Because the air spreads the blue part of the sunlight all over the sky.",
+    "is grass green": "Because there is something green in the leaves that helps the plant to live from sunlight.",
+    "do birds sing": "Birds sing to call their friends and to say, this is my place.",
+    "do we sleep": "We sleep so that our body and our head can rest.",
+    "do cats purr": "Cats purr mostly when they feel happy and safe.",
+    "do leaves fall": "In autumn, trees let their leaves fall to save water for the winter.",
+    "does it rain": "Because the drops in the clouds become too heavy, and then they fall down.",
+    "is the sea salty": "Because rivers carry a little salt from the rocks into the sea.",
+    "do bees make honey": "Bees make honey so that they have food in winter.",
+    "do bears sleep in winter": "Because there is not much food in winter, so they rest in a cave.",
+    "is snow white": "Because the tiny ice crystals send all the light back to our eyes.",
+    "do dogs bark": "Dogs bark to say hello, to warn us, or because they want to play.",
+    "do people cry": "People cry when they are sad, hurt, or sometimes very happy.",
+    "are flowers colorful": "Their colors call the bees and the butterflies.",
+    "do we have to brush our teeth": "So that our teeth stay clean and healthy.",
+    "does the moon shine": "The moon shines because the sun lights it up.",
+    "do ducks have webbed feet": "So that they can swim well.",
+    "do owls fly at night": "Because they can see and hear very well in the dark, and the mice come out then.",
+    "should I share": "Because sharing makes others happy, and then you feel happy, too.",
+    "should I be kind": "Because kindness makes everyone feel better, and it often comes back to you.",
+}
+JOKES = [
+    "What do you call a bear without teeth? A gummy bear!", "Why did the banana go to the doctor? It was not peeling well!",
+    "What do you call a sleeping bull? A bulldozer!", "Why do bees have sticky hair? Because they use honeycombs!",
+    "What is a cat's favorite color? Purr-ple!", "Why did the cookie go to the doctor? It felt crummy!",
+    "What do you get when you cross a snowman and a dog? Frostbite!", "Why can't Elsa's snowman dance? He has cold feet!".replace("Elsa's", "the"),
+    "What is a frog's favorite drink? Croak-a-cola!", "Why did the teddy bear say no to cake? It was already stuffed!",
+    "Why did the chicken cross the road? To get to the other side!", "What do you call a fish with no eye? A fsh!",
+    "What did one wall say to the other wall? I will meet you at the corner!", "Why is six afraid of seven? Because seven ate nine!",
+    "What kind of tree fits in your hand? A palm tree!", "What did the big flower say to the little flower? Hi, bud!",
+    "Why do fish live in salt water? Because pepper makes them sneeze!", "What has ears but cannot hear? A field of corn!",
+    "How do you make an octopus laugh? With ten tickles!", "What do you call a dinosaur that is sleeping? A dino-snore!",
+    "What did the zero say to the eight? Nice belt!", "Where do cows go on Friday night? To the moo-vies!",
+    "Why did the bicycle fall over? It was two tired!", "What goes up but never comes down? Your age!"]
+RIDDLES = [
+    ("I have hands, but I cannot clap. What am I?", "a clock"), ("I am white and cold, and I fall from the sky in winter. What am I?", "snow"),
+    ("I have a neck, but no head. What am I?", "a bottle"), ("I have many teeth, but I cannot bite. What am I?", "a comb"),
+    ("I follow you all day, but I am gone at night. What am I?", "your shadow"), ("I am full of holes, but I hold water. What am I?", "a sponge"),
+    ("The more you take away, the bigger I get. What am I?", "a hole"), ("I have four legs, but I cannot walk. What am I?", "a table"),
+    ("I say moo and give you milk. What am I?", "a cow"), ("I am yellow and shine all day. What am I?", "the sun"),
+    ("I have a long trunk and big ears. What am I?", "an elephant"), ("I carry my house on my back. What am I?", "a snail")]
+POEMS = [
+    "{Little|Pretty|Funny} [n], so {small|dear} and {sweet|kind},\n{a better friend is hard to find|you are always on my mind}.\n{You play|You dance|You sing} all day in the {morning|summer} light,\nand {then you sleep all through the night|then you whisper, \"Sleep tight\"}.",
+    "I saw {a [n]|a little [n]} one {sunny|happy|lovely} day,\nit {looked|smiled} at me and ran away.\n{I called|I said}, \"Come back and play with me!\"\n{We danced|We laughed} together {under the tree|down by the sea}.",
+    "The [n] looked up into the sky,\nand saw the clouds go {sailing|floating} by.\n\"{Oh, take me with you|Please wait for me}, clouds so white,\n{I want to fly with you tonight|and I will dream of you at night}.\"",
+    "Oh [n], oh [n], where do you go,\nwhen {winter comes|the night comes} with {ice and snow|wind and snow}?\n{I find a place|I have a bed} that is {soft and deep|warm and deep},\nand {there|then} I {close my eyes and sleep|dream and sleep}.",
+    "A [n] {sat quietly|was sitting} in the sun,\nand {thought that life was so much fun|knew that the day had just begun}!\nThe {birds|bees} were singing all around,\n{it was|what} a {sweet and happy|very lovely} sound."]
+FOODS = V._words("""pizza, pasta, soup, apples, bananas, cake, cookies, bread, cheese, chocolate, ice cream, pancakes, rice, carrots,
+    strawberries, salad, potatoes, fish, eggs, noodles, tomatoes, oranges, popcorn, grapes, honey, cherries, sandwiches, tacos, sushi""")
+LIKES = V._words("""dogs, cats, horses, books, music, stories, the rain, the snow, the sea, flowers, summer, winter, football, dancing,
+    singing, painting, games, school, birds, dragons, the moon, trees, robots, trains, cars, dinosaurs, swimming, reading, puzzles""")
