@@ -28,6 +28,8 @@ constexpr Knob kKnobs[] = {
     {"MLC_DUMP", "",
      "Which compiler stages to write as text: `all`, or a comma-separated list of stage and pass names."},
     {"MLC_DUMP_DIR", "", "Directory for the files of `MLC_DUMP`. Unset: `mlc_dump` in the working directory."},
+    {"MLC_DISABLE_PASS", "",
+     "Lowering passes to skip, comma separated; only optimizations can be (src/lower/pipeline.cc lists them)."},
     {"MLC_TEST_DATA", "", "Tests only: where the shared test data is. Unset: `../shared/data` beside the repository."},
     {"MLC_PROPERTY_CASES", "0", "Tests only: how many random cases each property test runs; 0: its own default."},
     {"MLC_UPDATE_GOLDENS", "0", "Tests only: 1 rewrites the expected files instead of comparing with them."},
