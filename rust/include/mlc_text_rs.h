@@ -81,8 +81,8 @@ typedef struct MlcRsTemplate MlcRsTemplate;
 int32_t mlc_rs_template_new(const uint8_t* source, size_t size, MlcRsTemplate** out, MlcRsBytes* error);
 void mlc_rs_template_free(MlcRsTemplate* chat_template);
 /* `context`: a JSON object, the template's variables. `__now__` (seconds since 1970) fixes strftime_now's clock. */
-int32_t mlc_rs_template_render(const MlcRsTemplate* chat_template, const uint8_t* context, size_t size,
-                               MlcRsBytes* out, MlcRsBytes* error);
+int32_t mlc_rs_template_render(const MlcRsTemplate* chat_template, const uint8_t* context, size_t size, MlcRsBytes* out,
+                               MlcRsBytes* error);
 
 #ifdef __cplusplus
 }

@@ -79,9 +79,8 @@ pub unsafe fn bytes<'a>(data: *const u8, size: usize) -> &'a [u8] {
 /// # Safety
 /// As for `bytes`.
 pub unsafe fn text<'a>(data: *const u8, size: usize, what: &str) -> Result<&'a str, Failure> {
-    std::str::from_utf8(bytes(data, size)).map_err(|e| {
-        Failure::from(format!("{what} is not valid UTF-8: bad byte at offset {}", e.valid_up_to()))
-    })
+    std::str::from_utf8(bytes(data, size))
+        .map_err(|e| Failure::from(format!("{what} is not valid UTF-8: bad byte at offset {}", e.valid_up_to())))
 }
 
 fn panic_text(payload: Box<dyn Any + Send>) -> String {

@@ -170,7 +170,18 @@ fn string_method(s: &str, method: &str, args: &[Value]) -> Option<Result<Value, 
 
 /// Jinja2's immutable sandbox forbids these; saying so is better than "no such method".
 const FORBIDDEN: [&str; 12] = [
-    "append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove", "popitem", "setdefault", "update", "add",
+    "append",
+    "clear",
+    "pop",
+    "reverse",
+    "insert",
+    "sort",
+    "extend",
+    "remove",
+    "popitem",
+    "setdefault",
+    "update",
+    "add",
 ];
 
 pub fn unknown_method(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {

@@ -285,8 +285,16 @@ mod tests {
     #[test]
     fn floats_print_as_in_python() {
         let cases = [
-            (0.1, "0.1"), (1.0, "1.0"), (-0.0, "-0.0"), (1e16, "1e+16"), (1e15, "1000000000000000.0"),
-            (1.5e-7, "1.5e-07"), (0.0001, "0.0001"), (0.00001, "1e-05"), (123456.789, "123456.789"), (1e300, "1e+300"),
+            (0.1, "0.1"),
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (1e16, "1e+16"),
+            (1e15, "1000000000000000.0"),
+            (1.5e-7, "1.5e-07"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (123456.789, "123456.789"),
+            (1e300, "1e+300"),
         ];
         for (v, text) in cases {
             assert_eq!(py_float(v), text);
@@ -298,9 +306,6 @@ mod tests {
         let v = Value::from(minijinja::value::Serde(serde_json::json!(
             {"a": [1, 2.5, null, true, "it's", "both ' and \"", "tab\t\u{200b}"]}
         )));
-        assert_eq!(
-            py_str(&v),
-            "{'a': [1, 2.5, None, True, \"it's\", 'both \\' and \"', 'tab\\t\\u200b']}"
-        );
+        assert_eq!(py_str(&v), "{'a': [1, 2.5, None, True, \"it's\", 'both \\' and \"', 'tab\\t\\u200b']}");
     }
 }

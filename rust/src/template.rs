@@ -70,10 +70,11 @@ fn format_value(out: &mut Output, _state: &mut State, value: &Value) -> Result<(
 }
 
 /// Turns `{% generation %} … {% endgeneration %}` (training-time marks) into an empty `with` block, which has the
-/// same scope and prints its body. Comments and raw blocks pass unchanged.
+/// same scope and prints its body. Comments and raw blocks pass unchanged. Line ends become "\n", as in Jinja2.
 fn plain_jinja(source: &str) -> String {
+    let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(source.len());
-    let mut rest = source;
+    let mut rest = source.as_str();
     while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{#")).min() {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
@@ -104,7 +105,10 @@ fn plain_jinja(source: &str) -> String {
 fn add_python_tests(env: &mut Environment) {
     env.add_test("sequence", |v: &Value| matches!(v.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String));
     env.add_test("iterable", |v: &Value| {
-        matches!(v.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String | ValueKind::Iterable | ValueKind::Undefined)
+        matches!(
+            v.kind(),
+            ValueKind::Seq | ValueKind::Map | ValueKind::String | ValueKind::Iterable | ValueKind::Undefined
+        )
     });
     env.add_test("number", |v: &Value| matches!(v.kind(), ValueKind::Number | ValueKind::Bool));
 }
@@ -211,7 +215,8 @@ mod tests {
 
     #[test]
     fn generation_marks_vanish() {
-        let source = "{% for m in ms %}\n  {%- generation -%}\n {{ m }}\n{% endgeneration %}\n{% endfor %}{# generation #}";
+        let source =
+            "{% for m in ms %}\n  {%- generation -%}\n {{ m }}\n{% endgeneration %}\n{% endfor %}{# generation #}";
         assert_eq!(render(source, serde_json::json!({"ms": [1, 2]})).unwrap(), "1\n2\n");
         assert_eq!(plain_jinja("{% raw %}{% generation %}{% endraw %}"), "{% raw %}{% generation %}{% endraw %}");
     }
@@ -228,8 +233,10 @@ mod tests {
 
     #[test]
     fn raised_messages_come_back_alone() {
-        let error = render("{% macro m() %}{{ raise_exception('roles must alternate') }}{% endmacro %}{{ m() }}",
-                           serde_json::json!({}));
+        let error = render(
+            "{% macro m() %}{{ raise_exception('roles must alternate') }}{% endmacro %}{{ m() }}",
+            serde_json::json!({}),
+        );
         assert_eq!(error.unwrap_err(), "roles must alternate");
     }
 

@@ -127,6 +127,8 @@ impl Handle {
 
     fn token_bytes(&self, token: &str, added: bool) -> Vec<u8> {
         match &self.decoder {
+            // An added token is its own text; only the vocabulary's tokens are spelled in stand-ins for bytes.
+            Decoder::ByteLevel if added => token.as_bytes().to_vec(),
             Decoder::ByteLevel => token
                 .chars()
                 .map(byte_of_char)

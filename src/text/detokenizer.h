@@ -40,9 +40,9 @@ class StreamDetokenizer {
   Tokenizer tokenizer_;
   StreamOptions options_;
   JoinRule rule_;
-  std::string pending_;  // bytes that are not a whole character yet
-  int strip_left_ = 0;   // leading spaces still to be removed
-  bool first_ = true;    // no token that shows has arrived yet
+  std::string pending_;       // bytes that are not a whole character yet
+  int strip_left_ = 0;        // leading spaces still to be removed
+  bool first_ = true;         // no token that shows has arrived yet
   std::vector<int32_t> ids_;  // kWhole only
   size_t shown_ = 0;          // kWhole only: bytes of decode(ids_) handed out
 };

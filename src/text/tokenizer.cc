@@ -46,7 +46,10 @@ Result<Tokenizer> Tokenizer::from_directory(const std::string& dir) {
   std::string path = join_path(dir, "tokenizer.json");
   if (path_exists(path)) {
     MLC_TRY(std::string json, read_file(path));
-    return from_json(json, config).context("{}", path);
+    auto tokenizer = from_json(json, config);
+    if (tokenizer || !path_exists(join_path(dir, "tokenizer.model"))) return std::move(tokenizer).context("{}", path);
+    return error(tokenizer.error().code, "{}: {}; remove this file to have it assembled from tokenizer.model", path,
+                 tokenizer.error().message);
   }
   MLC_TRY(std::string json, assemble_tokenizer_json(dir));
   return from_json(json, config).context("{}: the assembled tokenizer", dir);
@@ -96,13 +99,21 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_json, const Js
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
   RustIds ids;
   RustBytes failure;
-  int32_t status = mlc_rs_tokenizer_encode(impl_->rust, bytes_of(text), text.size(), add_special_tokens, ids.out(),
-                                           failure.out());
+  int32_t status =
+      mlc_rs_tokenizer_encode(impl_->rust, bytes_of(text), text.size(), add_special_tokens, ids.out(), failure.out());
   if (status != MLC_RS_OK) return error("cannot encode: {}", failure.view());
   return std::vector<int32_t>(ids.data(), ids.data() + ids.size());
 }
 
 Result<std::string> Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
+  if (impl_->join.kind == JoinRule::Kind::kByteLevel) {
+    // Joined here and not by the library, which takes an added token such as "ü" for the byte 0xFC.
+    std::string bytes;
+    for (int32_t id : ids) {
+      if (!skip_special_tokens || !is_special(id)) bytes += token_bytes(id);
+    }
+    return replace_invalid(bytes);
+  }
   // A negative id becomes a huge one, which does not exist: it decodes to nothing.
   static_assert(sizeof(int32_t) == sizeof(uint32_t));
   RustBytes out, failure;
