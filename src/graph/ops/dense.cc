@@ -31,54 +31,44 @@ Stmt emit_embedding(const EmitContext& c) {
   });
 }
 
-// ---- quantize_rows: per row and group of 32, scale = max|x| / 127, words of four s8, zeros = -zero * sum of codes.
+// ---- quantize_rows: per row and group of 32, scale = max|x| / 127, codes = round(x / scale) as words of four s8,
+// zeros = -zero * sum of codes. Rows and groups together are the parallel loop, so that one row uses all cores.
 Stmt emit_quantize(const EmitContext& c) {
   const int64_t k = c.node->int_attr("k"), zero = c.node->int_attr("zero");
   const int64_t groups = (k + quant::kGroup - 1) / quant::kGroup;
-  const Expr rows = c.rows_extent();
-  const Buffer amax = ir::buffer("amax", DType::f32(), {rows, groups});
-  const Buffer codes = ir::buffer("codes", DType::i32(), {rows, groups, quant::kGroup});
-  const bool ragged = k % quant::kGroup != 0;
-  auto x_at = [&](const Expr& m, const Expr& g, const Expr& r) {
-    Expr col = g * quant::kGroup + r;
-    return ragged ? ir::load(c.in[0], {m, col}, col < Expr(k)) : ir::load(c.in[0], {m, col});
+  const DType vf = DType::f32().with_lanes(16), vi = DType::i32().with_lanes(16);
+  auto x_at = [&](const Expr& m, const Expr& column) {
+    const Expr lanes = ir::ramp(column, 1, 16);
+    if (k % quant::kGroup == 0) return ir::load(c.in[0], {m, lanes});
+    return ir::load(c.in[0], {m, lanes}, lanes < ir::broadcast(Expr(k), 16));
   };
-  const size_t q = c.first_column_var();
-  Stmt max_nest =
-      ir::block("amax", c.row_iters({{"g", groups}, {"r", quant::kGroup, IterKind::kReduce}}), [&](const auto& v) {
-        Expr m = c.row(v), g = v[q], r = v[q + 1];
-        Expr x = ir::call(DType::f32(), "abs", {x_at(m, g, r)});
-        return ir::BlockBody{ir::store(amax, {m, g}, ir::f32(0)),
-                             ir::store(amax, {m, g}, ir::max(ir::load(amax, {m, g}), x))};
-      });
-  Stmt scale_nest = ir::block("scale", c.row_iters({{"g", groups}}), [&](const auto& v) {
-    Expr m = c.row(v), g = v[q];
-    return ir::BlockBody{{}, ir::store(c.out[1], {m, g}, ir::load(amax, {m, g}) * ir::f32(1.0 / 127.0))};
-  });
-  Stmt code_nest = ir::block("codes", c.row_iters({{"g", groups}, {"r", quant::kGroup}}), [&](const auto& v) {
-    Expr m = c.row(v), g = v[q], r = v[q + 1];
-    Expr a = ir::load(amax, {m, g});
-    Expr inverse = ir::select(a > ir::f32(0), ir::f32(127) / ir::max(a, ir::f32(1e-30)), ir::f32(0));
-    Expr rounded = ir::call(DType::f32(), "round", {x_at(m, g, r) * inverse});
-    return ir::BlockBody{{}, ir::store(codes, {m, g, r}, ir::cast(DType::i32(), rounded))};
-  });
-  Stmt word_nest = ir::block("words", c.row_iters({{"g", groups}, {"s", 8}}), [&](const auto& v) {
-    Expr m = c.row(v), g = v[q], s = v[q + 1];
-    Expr word;
-    for (int j = 0; j < 4; ++j) {
-      Expr byte = (ir::load(codes, {m, g, s * 4 + j}) & ir::i32(255)) << ir::i32(8 * j);
-      word = word ? (word | byte) : byte;
-    }
-    return ir::BlockBody{{}, ir::store(c.out[0], {m, g * 8 + s}, word)};
-  });
-  Stmt zero_nest =
-      ir::block("zeros", c.row_iters({{"g", groups}, {"r", quant::kGroup, IterKind::kReduce}}), [&](const auto& v) {
-        Expr m = c.row(v), g = v[q], r = v[q + 1];
-        Expr term = ir::load(codes, {m, g, r}) * ir::i32(zero);
-        return ir::BlockBody{ir::store(c.out[2], {m, g}, ir::i32(0)),
-                             ir::store(c.out[2], {m, g}, ir::load(c.out[2], {m, g}) - term)};
-      });
-  return ir::allocate(amax, ir::allocate(codes, ir::seq({max_nest, scale_nest, code_nest, word_nest, zero_nest})));
+  auto codes_of = [&](const Expr& x, const Expr& inverse) {
+    return ir::cast(vi, ir::call(vf, "round", {x * ir::broadcast(inverse, 16)}));
+  };
+  auto words_of = [&](const Expr& codes) {
+    return ir::reinterpret(DType::i32().with_lanes(4), ir::cast(DType::i8().with_lanes(16), codes));
+  };
+  return ir::for_(
+      "mg", 0, c.syms[static_cast<int>(c.rows)] * groups,
+      [&](Var mg) {
+        const Expr m = ir::floordiv(mg, groups), g = ir::floormod(mg, groups);
+        const Var x0 = ir::var("x0", vf), x1 = ir::var("x1", vf), amax = ir::var("amax", DType::f32());
+        const Var inverse = ir::var("inverse", DType::f32()), q0 = ir::var("q0", vi), q1 = ir::var("q1", vi);
+        const Expr largest = ir::vector_reduce(
+            ir::ReduceOp::kMax, ir::max(ir::call(vf, "abs", {Expr(x0)}), ir::call(vf, "abs", {Expr(x1)})));
+        const Expr sum = ir::vector_reduce(ir::ReduceOp::kAdd, Expr(q0) + q1);
+        Stmt stores = ir::seq({ir::store(c.out[0], {m, ir::ramp(g * 8, 1, 4)}, words_of(q0)),
+                               ir::store(c.out[0], {m, ir::ramp(g * 8 + 4, 1, 4)}, words_of(q1)),
+                               ir::store(c.out[1], {m, g}, Expr(amax) * ir::f32(1.0 / 127.0)),
+                               ir::store(c.out[2], {m, g}, sum * ir::i32(-zero))});
+        stores = ir::let(q0, codes_of(x0, inverse), ir::let(q1, codes_of(x1, inverse), stores));
+        // An all-zero group has scale 0 and codes 0.
+        const Expr reciprocal =
+            ir::select(Expr(amax) > ir::f32(0), ir::f32(127) / ir::max(amax, ir::f32(1e-30)), ir::f32(0));
+        stores = ir::let(amax, largest, ir::let(inverse, reciprocal, stores));
+        return ir::let(x0, x_at(m, g * quant::kGroup), ir::let(x1, x_at(m, g * quant::kGroup + 16), stores));
+      },
+      ir::ForKind::kParallel);
 }
 
 std::vector<TensorType> infer_quantize(const Node& node, const std::vector<TensorType>& in) {
@@ -117,8 +107,8 @@ Stmt emit_matmul_int8(const EmitContext& c) {
   Stmt dot_nest =
       ir::block("dot", c.row_iters({{"n", np}, {"g", groups}, {"s", 8, IterKind::kReduce}}), [&](const auto& v) {
         Expr m = c.row(v), n = v[q], g = v[q + 1], s = v[q + 2];
-        Expr sum = ir::call(DType::i32(), dot4,
-                            {ir::load(dot, {m, n, g}), w.codes4(weights, n, g, s), ir::load(c.in[0], {m, g * 8 + s})});
+        Expr codes = ir::reinterpret(DType::i32(), w.codes4(weights, n, g, s));
+        Expr sum = ir::call(DType::i32(), dot4, {ir::load(dot, {m, n, g}), codes, ir::load(c.in[0], {m, g * 8 + s})});
         return ir::BlockBody{ir::store(dot, {m, n, g}, ir::load(c.in[2], {m, g})), ir::store(dot, {m, n, g}, sum)};
       });
   Stmt sum_nest = ir::block("matmul", c.row_iters({{"n", np}, {"g", groups, IterKind::kReduce}}), [&](const auto& v) {
@@ -141,7 +131,7 @@ OpDef embedding() {
           emit_embedding, no_ops};
 }
 
-OpDef quantize_rows() { return {"quantize_rows", OpKind::kRowwise, infer_quantize, emit_quantize, no_ops}; }
+OpDef quantize_rows() { return {"quantize_rows", OpKind::kExplicit, infer_quantize, emit_quantize, no_ops}; }
 
 OpDef linear() {
   return {"linear", OpKind::kMatmul,

@@ -19,12 +19,14 @@ int64_t columns(const Buffer& b) {
   return *n;
 }
 
-// One block over all rows and columns of the output.
+// One block over all rows and columns of the output; columns are padded, so whole vectors may be stored.
 Stmt map_block(const std::string& name, const EmitContext& c, const std::function<Expr(Expr m, Expr n)>& value) {
-  return ir::block(name, c.row_iters({{"n", columns(c.out[0])}}), [&](const std::vector<Var>& v) {
-    Expr m = c.row(v), n = v[c.first_column_var()];
-    return ir::BlockBody{{}, ir::store(c.out[0], {m, n}, value(m, n))};
-  });
+  return ir::block(name, c.row_iters({{"n", columns(c.out[0])}}),
+                   [&](const std::vector<Var>& v) {
+                     Expr m = c.row(v), n = v[c.first_column_var()];
+                     return ir::BlockBody{{}, ir::store(c.out[0], {m, n}, value(m, n))};
+                   },
+                   {{"vectorize", int64_t{1}}});
 }
 
 Stmt emit_rms_norm(const EmitContext& c) {

@@ -1,0 +1,51 @@
+# The commands of this project. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PROMPT ?=
+MODEL ?= models/demo
+BIN := build/release/bin/mlc_llm
+
+.PHONY: help deps build run test test-fast ci lint format bench test-sanitize docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+
+deps: ## Install what the build needs (Debian packages; root or sudo)
+	@scripts/install_deps.sh build
+
+build: deps ## Build the mlc_llm program
+	@scripts/build.sh release mlc_llm
+
+run: build ## Chat with the demo model; PROMPT="…" answers once; MODEL=DIR chats with another
+	@if [ -n "$(PROMPT)" ]; then $(BIN) chat $(MODEL) --prompt "$(PROMPT)"; else $(BIN) chat $(MODEL); fi
+
+test: ## Run every test
+	@scripts/install_deps.sh test
+	@scripts/build.sh release all
+	@python3 scripts/run_tests.py all
+
+test-fast: ## The inner loop: unit tests only, no server, no clients
+	@scripts/build.sh release all
+	@python3 scripts/run_tests.py quick
+
+lint: ## Layers, formatting, clang-tidy on changed files
+	@scripts/lint.sh
+
+format: ## Format all C++ files
+	@clang-format-19 -i $$(git ls-files 'src/*.cc' 'src/*.h')
+
+ci: ## What CI runs: all tests, then lint
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory lint
+	@tail -n 1 build/test-summary.txt
+
+bench: build ## Measure the 1B shape with random 4-bit weights on this machine
+	@$(BIN) bench --preset llama-3.2-1b --synthetic --quantization q4f16_1 --prompt-lengths 512 --generate 64 --threads 2
+
+test-sanitize: ## Unit and serving tests under AddressSanitizer, UBSan and ThreadSanitizer (slow)
+	@scripts/install_deps.sh test
+	@for s in asan ubsan tsan; do scripts/build.sh $$s all && python3 scripts/run_tests.py sanitize --preset $$s || exit 1; done
+
+clean: ## Remove build outputs
+	@rm -rf build

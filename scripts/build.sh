@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Configures (once) and builds targets of a preset, with ninja's progress line.
+#
+#   scripts/build.sh release mlc_llm
+#   scripts/build.sh asan all
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=${1:?usage: scripts/build.sh PRESET [TARGET ...]}
+shift
+[ $# -gt 0 ] || set -- all
+options=()
+[ -n "${CI:-}" ] && options+=(-DMLC_WERROR=ON)
+if [ ! -f "build/$preset/build.ninja" ] || [ ${#options[@]} -gt 0 ]; then
+  echo "==> configuring $preset"
+  cmake --preset "$preset" "${options[@]}" >"/tmp/mlc-configure.$$" 2>&1 || { cat "/tmp/mlc-configure.$$" >&2; rm -f "/tmp/mlc-configure.$$"; exit 1; }
+  rm -f "/tmp/mlc-configure.$$"
+fi
+NINJA_STATUS='[%f/%t %es] ' cmake --build "build/$preset" --target "$@"

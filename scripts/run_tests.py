@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Runs the test suites and counts what ran.
+
+  scripts/run_tests.py quick                   unit tests (C++)
+  scripts/run_tests.py all                     the same, end-to-end, Python and Node clients
+  scripts/run_tests.py sanitize --preset asan  unit tests of a sanitizer build, then serving tests against its program
+
+The last line is "N passed, M failed, K skipped"; it also goes to build/test-summary.txt. No test at all is a failure.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, suite, passed, failed, skipped, seconds):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        print(f"==> {suite}: {passed} passed, {failed} failed, {skipped} skipped in {seconds:.1f} s", flush=True)
+
+
+def run_gtest(binary, env, totals):
+    report = binary.parent / f"{binary.name}.json"
+    report.unlink(missing_ok=True)
+    start = time.time()
+    code = subprocess.run(
+        [binary, f"--gtest_output=json:{report}", "--gtest_brief=1"], cwd=ROOT, env=env, check=False
+    ).returncode
+    seconds = time.time() - start
+    if not report.exists():
+        print(f"{binary.name} ended with code {code} and no report", flush=True)
+        totals.add(binary.name, 0, 1, 0, seconds)
+        return
+    passed = failed = skipped = 0
+    for suite in json.loads(report.read_text())["testsuites"]:
+        for case in suite["testsuite"]:
+            if case.get("result") == "SKIPPED":
+                skipped += 1
+            elif case.get("failures"):
+                failed += 1
+            else:
+                passed += 1
+    if code != 0 and failed == 0:
+        failed = 1  # died after the report, for example by a sanitizer's exit code
+    totals.add(binary.name, passed, failed, skipped, seconds)
+
+
+def run_junit(name, command, report, env, totals):
+    """Runs a command that writes a JUnit file."""
+    report.unlink(missing_ok=True)
+    start = time.time()
+    code = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    seconds = time.time() - start
+    if not report.exists():
+        print(f"{name} ended with code {code} and no report", flush=True)
+        totals.add(name, 0, 1, 0, seconds)
+        return
+    root = ET.parse(report).getroot()
+    cases = list(root.iter("testcase"))
+    failed = sum(1 for c in cases if c.find("failure") is not None or c.find("error") is not None)
+    skipped = sum(1 for c in cases if c.find("skipped") is not None)
+    if code != 0 and failed == 0:
+        failed = 1
+    totals.add(name, max(0, len(cases) - failed - skipped), failed, skipped, seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["quick", "all", "sanitize"])
+    parser.add_argument("--preset", default="release")
+    parser.add_argument("--only", default="", help="substring of the suite names to run")
+    args = parser.parse_args()
+    build = ROOT / "build" / args.preset
+    env = dict(os.environ)
+    env.setdefault("MLC_TEST_DATA", str(ROOT.parent / "shared" / "data"))
+    env["MLC_LLM_BIN"] = str(build / "bin" / "mlc_llm")
+    env["MLC_LLM_HOME"] = str(build / "test-home")
+    if args.preset == "asan":
+        env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
+        env.setdefault("LSAN_OPTIONS", f"suppressions={ROOT}/scripts/lsan.supp")
+    if args.preset == "tsan":
+        env.setdefault("TSAN_OPTIONS", f"suppressions={ROOT}/scripts/tsan.supp")
+    totals = Totals()
+
+    def wanted(name):
+        return args.only in name
+
+    for binary in sorted(build.glob("test_*")):
+        if binary.is_file() and os.access(binary, os.X_OK) and binary.suffix == "" and wanted(binary.name):
+            run_gtest(binary, env, totals)
+    suites = []
+    if args.what in ("all", "sanitize"):
+        suites += [("client-python", ["tests/python/run.sh"]), ("client-node", ["tests/node/run.sh"])]
+    if args.what == "all":
+        suites += [("cli", ["tests/cli/run.sh"])]
+    for name, command in suites:
+        if wanted(name) and (ROOT / command[0]).exists():
+            report = build / f"{name}.xml"
+            run_junit(name, command + [str(report)], report, env, totals)
+
+    line = f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped"
+    summary = ROOT / "build" / "test-summary.txt"
+    summary.write_text(line + "\n")
+    if totals.passed + totals.failed == 0:
+        print("no test ran: that is a failure", file=sys.stderr)
+        return 1
+    print(line, flush=True)
+    return 1 if totals.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

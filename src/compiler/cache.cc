@@ -1,0 +1,156 @@
+#include "compiler/cache.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <utime.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/knobs.h"
+#include "base/log.h"
+
+namespace mlc::compiler {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string env(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string short_key(const std::string& text) { return sha256_hex(text).substr(0, 32); }
+
+struct Kind {
+  const char* name;
+  const char* dir;
+};
+constexpr Kind kKinds[] = {{"library", "model_lib"}, {"model", "model_weights/converted"}, {"packed", "packed"}};
+
+uint64_t tree_bytes(const fs::path& path) {
+  std::error_code ec;
+  if (!fs::is_directory(path, ec)) return fs::file_size(path, ec);
+  uint64_t total = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(path, ec)) {
+    if (entry.is_regular_file(ec)) total += entry.file_size(ec);
+  }
+  return total;
+}
+
+// True if the library at `path` has the digest recorded beside it.
+bool digest_matches(const std::string& path) {
+  auto recorded = read_file(path + ".sha256");
+  if (!recorded) return false;
+  auto actual = hash_file_hex(HashKind::kSha256, path);
+  return actual && *actual == *recorded;
+}
+
+}  // namespace
+
+std::string Cache::default_root() {
+  if (std::string home = knob("MLC_LLM_HOME"); !home.empty()) return home;
+  if (std::string xdg = env("XDG_CACHE_HOME"); !xdg.empty()) return join_path(xdg, "mlc_llm");
+  if (std::string home = env("HOME"); !home.empty()) return join_path(home, ".cache/mlc_llm");
+  return "/var/tmp/mlc_llm";
+}
+
+Result<Cache> Cache::open() {
+  Cache cache(default_root());
+  for (const char* dir : {"model_lib", "model_weights/converted", "packed", "locks", "content_keys"}) {
+    auto made = make_directories(join_path(cache.root_, dir));
+    if (!made) {
+      return std::move(made).error().context(
+          "the cache {} cannot be used (set MLC_LLM_HOME to a directory that can be written)", cache.root_);
+    }
+  }
+  return cache;
+}
+
+std::string Cache::library_path(const std::string& key) const { return join_path(root_, "model_lib/" + key + ".so"); }
+std::string Cache::model_path(const std::string& key) const {
+  return join_path(root_, "model_weights/converted/" + key);
+}
+std::string Cache::packed_dir() const { return join_path(root_, "packed"); }
+std::string Cache::lock_path(const std::string& key) const { return join_path(root_, "locks/" + key + ".lock"); }
+
+void Cache::touch(const std::string& path) { ::utime(path.c_str(), nullptr); }
+
+Result<std::vector<CacheEntry>> Cache::list() const {
+  std::vector<CacheEntry> entries;
+  for (const Kind& kind : kKinds) {
+    std::error_code ec;
+    for (const auto& item : fs::directory_iterator(join_path(root_, kind.dir), ec)) {
+      if (item.path().extension() == ".sha256") continue;
+      struct stat st;
+      if (::stat(item.path().c_str(), &st) != 0) continue;
+      entries.push_back({kind.name, item.path().string(), tree_bytes(item.path()), st.st_mtime});
+    }
+    if (ec) return error(ErrorCode::kIo, "cannot list {}/{}: {}", root_, kind.dir, ec.message());
+  }
+  std::sort(entries.begin(), entries.end(), [](const CacheEntry& a, const CacheEntry& b) {
+    return std::pair(a.last_used, a.path) < std::pair(b.last_used, b.path);
+  });
+  return entries;
+}
+
+Result<std::vector<CacheEntry>> Cache::prune(uint64_t max_bytes) const {
+  MLC_TRY(std::vector<CacheEntry> entries, list());
+  uint64_t total = 0;
+  for (const CacheEntry& e : entries) total += e.bytes;
+  std::vector<CacheEntry> removed;
+  for (const CacheEntry& e : entries) {
+    if (total <= max_bytes) break;
+    MLC_TRY_VOID(remove_all(e.path));
+    MLC_TRY_VOID(remove_all(e.path + ".sha256"));
+    total -= e.bytes;
+    removed.push_back(e);
+  }
+  return removed;
+}
+
+Result<std::string> cached_library(const Cache& cache, const model::ModelConfig& config, const std::string& scheme,
+                                   const CompileOptions& options) {
+  MLC_TRY(CompileOptions resolved, resolve_options(config, options));
+  const std::string key = short_key(compile_key(config, scheme, resolved));
+  const std::string path = cache.library_path(key);
+  if (digest_matches(path)) {
+    Cache::touch(path);
+    return path;
+  }
+  MLC_TRY(FileLock lock, FileLock::acquire(cache.lock_path(key)));
+  if (digest_matches(path)) return path;  // another process made it while this one waited
+  if (path_exists(path)) log::info("the cached library {} is damaged; compiling it again", path);
+  MLC_TRY_VOID(remove_all(path + ".sha256"));
+  MLC_TRY(auto compiled, compile_model(config, scheme, resolved, path));
+  MLC_TRY(std::string digest, hash_file_hex(HashKind::kSha256, path));
+  MLC_TRY_VOID(write_file_atomic(path + ".sha256", digest));
+  return path;
+}
+
+Result<std::string> content_key(const Cache& cache, const std::string& dir) {
+  std::error_code ec;
+  std::vector<std::string> lines;
+  for (const auto& item : fs::directory_iterator(dir, ec)) {
+    struct stat st;
+    if (::stat(item.path().c_str(), &st) != 0 || !S_ISREG(st.st_mode)) continue;
+    lines.push_back(fmt::format("{} {} {} {}.{}\n", item.path().filename().string(), st.st_size, st.st_ino,
+                                st.st_mtim.tv_sec, st.st_mtim.tv_nsec));
+  }
+  if (ec) return error(ErrorCode::kNotFound, "cannot read the directory {}: {}", dir, ec.message());
+  std::sort(lines.begin(), lines.end());
+  std::string state = fs::absolute(dir, ec).string() + "\n";
+  for (const std::string& line : lines) state += line;
+  const std::string memo = join_path(cache.root(), "content_keys/" + short_key(state));
+  if (auto known = read_file(memo); known && known->size() == 32) return *known;
+  MLC_TRY(std::string key, directory_content_key(dir));
+  key.resize(32);
+  MLC_TRY_VOID(write_file_atomic(memo, key));
+  return key;
+}
+
+}  // namespace mlc::compiler

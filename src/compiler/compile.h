@@ -1,0 +1,47 @@
+// The compile tower as one table of stages: model description in, shared library out. No weights are read.
+//
+//   CompileOptions o;  o.target = target;
+//   MLC_TRY(Artifact a, compile_model(config, "q4f16_1", o, "lib.so"));
+//
+// Stages, each printable (MLC_DUMP): graph -> expanded -> fused -> tir -> scheduled -> (lowering passes) -> llvm -> asm
+// -> artifact.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "artifact/artifact.h"
+#include "base/result.h"
+#include "compiler/dump.h"
+#include "graph/optimize.h"
+#include "graph/to_ir.h"
+#include "model/config.h"
+#include "target/target.h"
+
+namespace mlc::compiler {
+
+struct CompileOptions {
+  target::Target target;
+  graph::Activation activation = graph::Activation::kInt8;
+  int64_t context_window_size = 0;                         // 0: the model's
+  int64_t prefill_chunk_size = 0;                          // 0: min(512, context)
+  int64_t max_batch_size = 0;                              // logit rows of one step; 0: 64
+  int opt_level = 3;                                       // LLVM's
+  int num_threads = 1;                                     // compiling in parallel; does not change the result
+  std::function<void(const std::string& stage)> progress;  // may be empty
+};
+
+// What the options come to for a model: zeros replaced, limits checked.
+Result<CompileOptions> resolve_options(const model::ModelConfig& config, CompileOptions options);
+
+// Compiles and links to `out_path` (complete or not there at all); returns the artifact that is embedded in it.
+Result<artifact::Artifact> compile_model(const model::ModelConfig& config, const std::string& scheme,
+                                         const CompileOptions& options, const std::string& out_path);
+
+// Everything that decides the library's bytes, as stable text: the compile cache hashes it.
+std::string compile_key(const model::ModelConfig& config, const std::string& scheme, const CompileOptions& options);
+
+// The dtype in which keys and values are stored under a scheme: the scheme's own float type.
+Result<DType> kv_dtype_of(const std::string& scheme);
+
+}  // namespace mlc::compiler

@@ -1,0 +1,160 @@
+// The CPU matmul. Before, with an integer dot product and a residual tail (m = mt * tile + mi):
+//
+//   for m, n, g, s: dot[m, n, g] += dot4(w[n, g, s], x[m, g, s])
+//   for m, n, g:    c[m, n] += dot[m, n, g] * scales
+//   for m, n:       out[m, n] = c[m, n] + residual[m, n]
+//
+// After: column blocks in parallel, all row tiles of a column block before the next, so that its weights are read from
+// memory once; a tile's sums in registers; several column blocks at once when there are few rows, which makes several
+// address streams:
+//
+//   parallel no: for mt:
+//     c[tile, nb * 16] = 0                                      (registers)
+//     for g:                                                    (ascending: every kernel of the family sums alike)
+//       unrolled s, mi, nb: dot[mi, nb, 16 lanes] += dot4(…)    (registers)
+//       unrolled mi, nb:    c[mi, nb, 16 lanes] += dot * scales
+//     out[tile, nb * 16] = c + residual
+#include "ir/visit.h"
+#include "schedule/rules/rules.h"
+
+namespace mlc::schedule {
+namespace {
+
+constexpr int64_t kLanes = 16;
+
+struct Names {
+  std::string dequantize, dot;     // empty when absent
+  std::vector<std::string> tails;  // elementwise blocks behind "matmul", in order
+};
+
+Names find_names(const ir::PrimFunc& f) {
+  Names names;
+  ir::for_each_stmt(f.body, [&](const ir::Stmt& s) {
+    const auto* b = ir::as<ir::Block>(s);
+    if (b == nullptr || b->name == "matmul") return;
+    if (b->name == "dequantize") {
+      names.dequantize = b->name;
+    } else if (b->name == "dot") {
+      names.dot = b->name;
+    } else {
+      names.tails.push_back(b->name);
+    }
+  });
+  return names;
+}
+
+// Column blocks of 16 that one kernel instance works on: as many as keep sums and products in registers, and divide
+// the number of blocks.
+int64_t column_blocks(int64_t columns, int64_t row_tile, const target::Target& target) {
+  const int64_t registers = target.vector_bits() >= 512 ? 16 : 4;  // for sums; as many again for products and operands
+  int64_t blocks = std::max<int64_t>(1, std::min<int64_t>(4, registers / 2 / row_tile));
+  while ((columns / kLanes) % blocks != 0) blocks /= 2;
+  return blocks;
+}
+
+// Splits the column loop of a block that sits under the tile loop, orders it (outer, rows, column block, lane) and
+// unrolls and vectorizes. `outer` is the block's reduction loop, null for none.
+struct Inner {
+  LoopRef reduction;
+  std::vector<LoopRef> rows;  // none when the tile is one row
+  LoopRef column;
+};
+
+Result<void> tile_inner(Schedule& s, const Inner& inner, bool has_reduction, int64_t blocks) {
+  MLC_TRY(auto parts, s.split(inner.column, {blocks, kLanes}));
+  std::vector<LoopRef> order;
+  if (has_reduction) order.push_back(inner.reduction);
+  order.insert(order.end(), inner.rows.begin(), inner.rows.end());
+  order.insert(order.end(), parts.begin(), parts.end());
+  MLC_TRY_VOID(s.reorder(order));
+  for (LoopRef row : inner.rows) MLC_TRY_VOID(s.unroll(row));
+  MLC_TRY_VOID(s.unroll(parts[0]));
+  return s.vectorize(parts[1]);
+}
+
+// The loops of `block` behind the first `outside` ones, from the inside: [reduction], column, rows.
+Result<Inner> inner_loops(Schedule& s, BlockRef block, size_t outside, bool has_reduction) {
+  MLC_TRY(auto loops, s.loops(block));
+  Inner inner;
+  size_t end = loops.size();
+  if (has_reduction) inner.reduction = loops[--end];
+  inner.column = loops[--end];
+  for (size_t i = outside; i < end; ++i) inner.rows.push_back(loops[i]);
+  return inner;
+}
+
+// A block with init: separates the init, then tiles both.
+Result<void> tile_reduction(Schedule& s, BlockRef block, size_t outside, int64_t blocks, bool unroll_reduction) {
+  MLC_TRY(Inner update, inner_loops(s, block, outside, true));
+  MLC_TRY_VOID(tile_inner(s, update, true, blocks));
+  MLC_TRY(BlockRef init, s.decompose_reduction(block, update.reduction));
+  if (unroll_reduction) MLC_TRY_VOID(s.unroll(update.reduction));
+  // The init inherits the tiling below the reduction loop; its loops are fresh and still serial.
+  MLC_TRY(auto loops, s.loops(init));
+  for (size_t i = outside; i + 1 < loops.size(); ++i) MLC_TRY_VOID(s.unroll(loops[i]));
+  return s.vectorize(loops.back());
+}
+
+}  // namespace
+
+Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target) {
+  Schedule s(f);
+  Names names = find_names(f);
+  const int64_t tile = std::get<int64_t>(f.attrs.at("row_tile"));
+  MLC_TRY(BlockRef matmul, s.block("matmul"));
+  const std::string sums = s.find(matmul)->writes[0].buffer->name;
+  if (!names.dequantize.empty()) {
+    MLC_TRY(BlockRef dequantize, s.block(names.dequantize));
+    MLC_TRY_VOID(s.compute_inline(dequantize));
+  }
+  // The block that writes the result: the last tail (others are inlined into it), or a copy out of the registers.
+  BlockRef out;
+  std::string sums_buffer = sums;
+  if (names.tails.empty()) {
+    MLC_TRY(out, s.cache_write(matmul, sums, ir::Scope::kLocal));
+    sums_buffer = s.find(matmul)->writes[0].buffer->name;
+  } else {
+    for (size_t i = 0; i + 1 < names.tails.size(); ++i) {
+      MLC_TRY(BlockRef tail, s.block(names.tails[i]));
+      MLC_TRY_VOID(s.compute_inline(tail));
+    }
+    MLC_TRY(out, s.block(names.tails.back()));
+  }
+  // Tile the output: [no, m or mt, (mi), nb, ni].
+  MLC_TRY(auto loops, s.loops(out));
+  const LoopRef column = loops.back(), rows = loops[0];
+  const int64_t blocks = column_blocks(*ir::as_const_int(s.find(column)->extent), tile, target);
+  MLC_TRY(auto parts, s.split(column, {-1, blocks, kLanes}));
+  std::vector<LoopRef> order = {parts[0], rows};
+  if (tile > 1) order.push_back(loops[1]);
+  order.insert(order.end(), {parts[1], parts[2]});
+  MLC_TRY_VOID(s.reorder(order));
+  const size_t outside = 2;  // no, and m or mt
+  MLC_TRY_VOID(s.compute_at(matmul, rows));
+  MLC_TRY_VOID(s.set_scope(matmul, sums_buffer, ir::Scope::kLocal));
+  if (!names.dot.empty()) {
+    MLC_TRY(Inner inner, inner_loops(s, matmul, outside, true));
+    std::vector<LoopRef> first = {inner.reduction};
+    first.insert(first.end(), inner.rows.begin(), inner.rows.end());
+    first.push_back(inner.column);
+    MLC_TRY_VOID(s.reorder(first));
+    MLC_TRY(BlockRef dot, s.block(names.dot));
+    MLC_TRY_VOID(s.compute_at(dot, inner.reduction));
+    MLC_TRY_VOID(s.set_scope(dot, s.find(dot)->writes[0].buffer->name, ir::Scope::kLocal));
+    MLC_TRY_VOID(tile_reduction(s, dot, outside + 1, blocks, true));
+    MLC_TRY_VOID(tile_inner(s, {inner.reduction, inner.rows, inner.column}, false, blocks));
+    MLC_TRY(BlockRef init, s.decompose_reduction(matmul, inner.reduction));
+    MLC_TRY(auto init_loops, s.loops(init));
+    for (size_t i = outside; i + 1 < init_loops.size(); ++i) MLC_TRY_VOID(s.unroll(init_loops[i]));
+    MLC_TRY_VOID(s.vectorize(init_loops.back()));
+  } else {
+    MLC_TRY_VOID(tile_reduction(s, matmul, outside, blocks, false));
+  }
+  if (tile > 1) MLC_TRY_VOID(s.unroll(loops[1]));
+  MLC_TRY_VOID(s.unroll(parts[1]));
+  MLC_TRY_VOID(s.vectorize(parts[2]));
+  MLC_TRY_VOID(s.parallel(parts[0]));
+  return s;
+}
+
+}  // namespace mlc::schedule

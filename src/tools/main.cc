@@ -1,0 +1,82 @@
+// The mlc_llm program: finds the subcommand, gives each flag its environment form, prints errors as one line.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <exception>
+
+#include "base/log.h"
+#include "compiler/build_id.h"
+#include "tools/command.h"
+
+namespace mlc::tools {
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> commands = {
+      {"chat", "Chat with a model in the terminal", setup_chat},
+      {"serve", "Serve models over an OpenAI-compatible HTTP API", setup_serve},
+      {"convert_weight", "Quantize the weights of a Hugging Face model into an MLC model directory",
+       setup_convert_weight},
+      {"gen_config", "Write mlc-chat-config.json and copy the tokenizer", setup_gen_config},
+      {"compile", "Compile a model into a shared library", setup_compile},
+      {"bench", "Measure prefill and decode speed beside this machine's limits", setup_bench},
+      {"import", "Turn a llama2.c checkpoint into a Hugging Face directory", setup_import},
+      {"opt", "Take an IR file from one compilation stage to another", setup_opt},
+      {"cache", "List or prune what is cached", setup_cache},
+      {"completion", "Print a shell completion script", setup_completion},
+  };
+  return commands;
+}
+
+namespace {
+
+// "--prefill-chunk-size" of "serve" also reads $MLC_LLM_SERVE_PREFILL_CHUNK_SIZE.
+void add_environment_forms(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_lnames().empty() || option->get_lnames()[0] == "help" || !option->get_envname().empty()) continue;
+    std::string name = "MLC_LLM_" + command.get_name() + "_" + option->get_lnames()[0];
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
+    option->envname(name);
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"mlc_llm: compiles and serves language models on this machine"};
+  app.set_version_flag("--version",
+                       fmt::format("mlc_llm {} ({})", compiler::version(), compiler::build_id().substr(0, 12)));
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  std::vector<std::pair<CLI::App*, std::function<Result<int>()>>> runnable;
+  for (const Command& command : all_commands()) {
+    CLI::App* sub = app.add_subcommand(command.name, command.help);
+    auto action = command.setup(*sub);
+    add_environment_forms(*sub);
+    runnable.emplace_back(sub, std::move(action));
+  }
+  CLI11_PARSE(app, argc, argv);
+  for (auto& [sub, action] : runnable) {
+    if (!sub->parsed()) continue;
+    Result<int> code = action();
+    if (code) return *code;
+    std::fflush(stdout);
+    std::fprintf(stderr, "error: %s\n", code.error().message.c_str());
+    return 1;
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace mlc::tools
+
+int main(int argc, char** argv) {
+  mlc::log::init(spdlog::level::warn);
+  try {
+    return mlc::tools::run(argc, argv);
+  } catch (const std::exception& e) {
+    // A third-party exception that no wrapper caught, or memory that ran out.
+    std::fprintf(stderr, "error: %s\n", e.what());
+    return 1;
+  }
+}
