@@ -1,0 +1,215 @@
+#include "runtime/plan_executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "base/check.h"
+#include "base/knobs.h"
+
+namespace mlc::runtime {
+namespace {
+
+using artifact::BufferKind;
+using artifact::Symbol;
+
+int64_t pad_rows(int64_t n) { return (n + artifact::kRowPadding - 1) / artifact::kRowPadding * artifact::kRowPadding; }
+
+// The symbol behind the first dimension of an input or output, by name (artifact/artifact.h).
+Symbol symbol_of(std::string_view name) {
+  if (name == "block_tables") return Symbol::kBlockTableLength;
+  if (name == "logit_rows" || name == "logits") return Symbol::kNumLogitRows;
+  return Symbol::kNumTokens;
+}
+
+Result<Tensor> make_tensor(const std::shared_ptr<Device>& device, const artifact::TensorSpec& spec,
+                           const artifact::SymbolValues& max) {
+  std::vector<int64_t> shape = spec.shape;
+  for (int64_t& d : shape) d = d < 0 ? max[symbol_of(spec.name)] : d;
+  return Tensor::create(device, spec.dtype, std::move(shape));
+}
+
+}  // namespace
+
+PlanExecutor::PlanExecutor(std::shared_ptr<const Module> module, std::shared_ptr<const ParamStore> params,
+                           ThreadPool& pool, const Options& options)
+    : module_(std::move(module)),
+      params_(std::move(params)),
+      pool_(pool),
+      profiling_(options.profile || knob_bool("MLC_PROFILE")),
+      print_at_exit_(knob_bool("MLC_PROFILE")) {
+  const auto& facts = module_->artifact().facts;
+  max_[Symbol::kNumTokens] = pad_rows(facts.prefill_chunk_size);
+  max_[Symbol::kNumLogitRows] = pad_rows(facts.max_batch_size);
+  max_[Symbol::kBlockTableLength] = pad_rows(std::max<int64_t>(1, options.max_block_table_length));
+}
+
+Result<std::unique_ptr<PlanExecutor>> PlanExecutor::create(std::shared_ptr<const Module> module,
+                                                           std::shared_ptr<const ParamStore> params, ThreadPool& pool,
+                                                           const Options& options) {
+  MLC_CHECK(params->size() == module->artifact().params.size(), "{} parameters, the artifact has {}", params->size(),
+            module->artifact().params.size());
+  std::unique_ptr<PlanExecutor> e(new PlanExecutor(std::move(module), std::move(params), pool, options));
+  MLC_TRY_VOID(e->allocate());
+  MLC_TRY_VOID(e->resolve());
+  return e;
+}
+
+PlanExecutor::~PlanExecutor() {
+  if (print_at_exit_) std::fputs(print_profile(profile()).c_str(), stderr);
+}
+
+Result<void> PlanExecutor::allocate() {
+  const auto& a = module_->artifact();
+  const auto device = make_cpu_device();
+  const int64_t bytes = a.plan.temp_bytes.eval(max_);
+  for (const auto& t : a.plan.temps) {
+    const int64_t offset = t.offset_bytes.eval(max_), size = t.size_bytes.eval(max_);
+    if (offset < 0 || offset % 64 != 0 || size < 0 || offset > bytes || size > bytes - offset) {
+      return error(ErrorCode::kCorrupt, "{}: the buffer {} at {} + {} is not in the arena of {} bytes", module_->path(),
+                   t.name, offset, size, bytes);
+    }
+  }
+  MLC_TRY(arena_, Tensor::create(device, DType::u8(), {bytes}));
+  for (const auto& spec : a.inputs) {
+    MLC_TRY(Tensor t, make_tensor(device, spec, max_));
+    inputs_.push_back(std::move(t));
+  }
+  for (const auto& spec : a.outputs) {
+    MLC_TRY(Tensor t, make_tensor(device, spec, max_));
+    outputs_.push_back(std::move(t));
+  }
+  kv_.assign(static_cast<size_t>(a.facts.num_layers) * 2, nullptr);
+  return {};
+}
+
+void* PlanExecutor::pointer_of(const artifact::BufferRef& ref) const {
+  const auto i = static_cast<size_t>(ref.index);
+  switch (ref.kind) {
+    case BufferKind::kParam:
+      return params_->data(i);
+    case BufferKind::kTemp:
+      return arena_.as<std::byte>() + module_->artifact().plan.temps[i].offset_bytes.eval(max_);
+    case BufferKind::kInput:
+      return inputs_[i].data();
+    case BufferKind::kOutput:
+      return outputs_[i].data();
+    case BufferKind::kKv:
+      return kv_[i];
+  }
+  MLC_UNREACHABLE("buffer kind {}", static_cast<int>(ref.kind));
+}
+
+Result<void> PlanExecutor::resolve() {
+  for (const auto& call : module_->artifact().plan.calls) {
+    Call c;
+    c.rows = call.rows;
+    c.first_variant = static_cast<uint32_t>(variants_.size());
+    c.num_variants = static_cast<uint32_t>(call.variants.size());
+    c.first_buffer = static_cast<uint32_t>(buffers_.size());
+    c.first_size = static_cast<uint32_t>(size_formulas_.size());
+    c.num_sizes = static_cast<uint32_t>(call.sizes.size());
+    for (const auto& v : call.variants) variants_.push_back({v.max, module_->kernel(v.kernel)});
+    for (const auto& b : call.buffers) buffers_.push_back(pointer_of(b));
+    size_formulas_.insert(size_formulas_.end(), call.sizes.begin(), call.sizes.end());
+    calls_.push_back(c);
+    profile_.push_back({call.name, 0, 0, 0, 0});
+  }
+  sizes_.resize(size_formulas_.size());
+  return {};
+}
+
+void PlanExecutor::bind_kv(std::span<void* const> kv, int64_t num_pages) {
+  MLC_CHECK(kv.size() == kv_.size(), "{} KV buffers, the model has {}", kv.size(), kv_.size());
+  kv_.assign(kv.begin(), kv.end());
+  num_pages_ = num_pages;
+  size_t next = 0;
+  for (const auto& call : module_->artifact().plan.calls) {
+    for (const auto& b : call.buffers) {
+      if (b.kind == BufferKind::kKv) buffers_[next] = pointer_of(b);
+      ++next;
+    }
+  }
+}
+
+bool PlanExecutor::has_input(std::string_view name) const {
+  const auto& specs = module_->artifact().inputs;
+  return std::any_of(specs.begin(), specs.end(), [&](const auto& s) { return s.name == name; });
+}
+
+const Tensor& PlanExecutor::find(const std::vector<artifact::TensorSpec>& specs, const std::vector<Tensor>& tensors,
+                                 std::string_view name, size_t element_bytes) const {
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].name != name) continue;
+    MLC_CHECK(static_cast<size_t>(specs[i].dtype.bytes()) == element_bytes, "{} is {}, read as elements of {} bytes",
+              name, specs[i].dtype.str(), element_bytes);
+    return tensors[i];
+  }
+  MLC_UNREACHABLE("the model has no input or output called {}", name);
+}
+
+// Sizes and kernels of this step, by the calling thread alone.
+void PlanExecutor::prepare(const artifact::SymbolValues& symbols) {
+  for (size_t i = 0; i < sizes_.size(); ++i) sizes_[i] = size_formulas_[i].eval(symbols);
+  for (Call& call : calls_) {
+    const int64_t rows = symbols[call.rows];
+    call.chosen = nullptr;
+    for (uint32_t v = 0; v < call.num_variants && rows > 0; ++v) {
+      const Variant& variant = variants_[call.first_variant + v];
+      if (variant.max >= 0 && rows > variant.max) continue;
+      call.chosen = variant.fn;
+      break;
+    }
+  }
+}
+
+void PlanExecutor::walk(int worker, int num_workers) {
+  for (const Call& call : calls_) {
+    if (call.chosen == nullptr) continue;
+    call.chosen(buffers_.data() + call.first_buffer, sizes_.data() + call.first_size, worker, num_workers);
+    pool_.barrier();
+  }
+}
+
+void PlanExecutor::walk_profiled(int worker, int num_workers) {
+  using Clock = std::chrono::steady_clock;
+  auto last = Clock::now();
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    const Call& call = calls_[i];
+    if (call.chosen == nullptr) continue;
+    call.chosen(buffers_.data() + call.first_buffer, sizes_.data() + call.first_size, worker, num_workers);
+    pool_.barrier();
+    if (worker != 0) continue;
+    const auto now = Clock::now();
+    const auto& spec = module_->artifact().plan.calls[i];
+    CallProfile& p = profile_[i];
+    p.calls += 1;
+    p.time_ns += std::chrono::duration_cast<std::chrono::nanoseconds>(now - last).count();
+    p.param_bytes += spec.param_bytes;
+    p.ops += spec.ops_per_row * rows_[static_cast<int>(call.rows)];
+    last = now;
+  }
+}
+
+void PlanExecutor::run(artifact::SymbolValues symbols) {
+  symbols[Symbol::kNumPages] = num_pages_;
+  for (Symbol s : {Symbol::kNumTokens, Symbol::kNumLogitRows, Symbol::kBlockTableLength}) {
+    MLC_CHECK(symbols[s] >= 0 && symbols[s] <= max_[s], "symbol {} is {}, at most {}", static_cast<int>(s), symbols[s],
+              max_[s]);
+  }
+  std::copy(std::begin(symbols.values), std::end(symbols.values), rows_);
+  prepare(symbols);
+  if (profiling_) {
+    pool_.run([this](int worker, int n) { walk_profiled(worker, n); });
+  } else {
+    pool_.run([this](int worker, int n) { walk(worker, n); });
+  }
+}
+
+std::vector<CallProfile> PlanExecutor::profile() const { return profiling_ ? profile_ : std::vector<CallProfile>{}; }
+
+void PlanExecutor::reset_profile() {
+  for (CallProfile& p : profile_) p = {p.name, 0, 0, 0, 0};
+}
+
+}  // namespace mlc::runtime
