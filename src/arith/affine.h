@@ -25,9 +25,9 @@ struct LinearForm {
 
   int64_t coefficient(const ir::Var& v) const;  // 0 when v is no term (it may still hide in an atom)
   bool is_constant() const { return terms.empty(); }
-  bool is_affine() const;                       // all atoms are variables
-  bool hides(const ir::Var& v) const;           // v occurs inside an atom that is not v itself
-  LinearForm without(const ir::Var& v) const;   // the form with v's term removed
+  bool is_affine() const;                      // all atoms are variables
+  bool hides(const ir::Var& v) const;          // v occurs inside an atom that is not v itself
+  LinearForm without(const ir::Var& v) const;  // the form with v's term removed
   void add(const ir::Expr& atom, int64_t coefficient);
   void add(const LinearForm& other, int64_t factor = 1);
   ir::Expr to_expr() const;

@@ -4,11 +4,11 @@
 //   simplify((i * 16 + j) % 16)                     ->  j
 //   simplify(select(i < n, a, b)) with 0 <= i < n   ->  a
 //
-// It is idempotent. Integers: sums are collected as coefficient * atom + constant, floordiv and floormod by constants are
-// split, min, max, select and comparisons fold when bounds decide them. i64 index arithmetic is taken not to overflow
-// (arith/bounds.h); other integers wrap exactly. Floats: only constants, x * 1, and the like that are exact for every
-// input are folded; no reassociation. Calls and loads are kept; an expression that could fail (division by a non-constant)
-// may disappear when its value is not needed.
+// It is idempotent. Integers: sums are collected as coefficient * atom + constant, floordiv and floormod by constants
+// are split, min, max, select and comparisons fold when bounds decide them. i64 index arithmetic is taken not to
+// overflow (arith/bounds.h); other integers wrap exactly. Floats: only constants, x * 1, and the like that are exact
+// for every input are folded; no reassociation. Calls and loads are kept; an expression that could fail (division by a
+// non-constant) may disappear when its value is not needed.
 #pragma once
 
 #include "arith/bounds.h"

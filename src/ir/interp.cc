@@ -357,4 +357,21 @@ Result<void> interpret(const PrimFunc& f, const std::vector<RawBuffer>& buffers,
   return {};
 }
 
+Expr evaluate_constant(const Expr& e) {
+  const std::shared_ptr<const interp::Program> p = interp::compile({"constant", {}, {}, evaluate(e), {}});
+  interp::Frame frame;
+  frame.slots = p->initial;
+  const int root = p->stmts[static_cast<size_t>(p->body)].a;
+  try {
+    interp::eval(*p, root, frame);
+  } catch (const interp::Trap&) {
+    return {};
+  }
+  const interp::Slot* v = &frame.slots[static_cast<size_t>(p->exprs[static_cast<size_t>(root)].out)];
+  for (int i = 1; i < e.dtype().lanes; ++i) {
+    if (v[i].i != v[0].i) return {};  // bits
+  }
+  return e.dtype().is_float() ? fimm(e.dtype(), v->f) : imm(e.dtype(), v->i);
+}
+
 }  // namespace mlc::ir

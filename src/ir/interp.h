@@ -22,4 +22,8 @@ struct RawBuffer {
 // a division by zero or an undefined intrinsic is an error that names the statement.
 Result<void> interpret(const PrimFunc& f, const std::vector<RawBuffer>& buffers, const std::vector<int64_t>& sizes);
 
+// The value of an expression without variables and loads, as a constant (a Broadcast of one for vectors); null if it is
+// an error, such as a division by zero, or a vector whose lanes differ.
+Expr evaluate_constant(const Expr& e);
+
 }  // namespace mlc::ir

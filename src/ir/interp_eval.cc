@@ -243,6 +243,15 @@ double fused(DType t, double a, double b, double c) {
   return rounded(t, std::fmaf(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c)));
 }
 
+// acc + the sum of four products of bytes, those of `a` unsigned and those of `b` signed, in 32 bits.
+int64_t dot4(int64_t acc, int64_t a, int64_t b) {
+  int64_t sum = acc;
+  for (int j = 0; j < 4; ++j) {
+    sum += static_cast<int64_t>(static_cast<uint8_t>(a >> (8 * j))) * static_cast<int8_t>(b >> (8 * j));
+  }
+  return wrap(DType::i32(), u(sum));
+}
+
 void eval_math(const Program& p, const ENode& n, Frame& frame, Slot* out) {
   const MathOp op = static_cast<MathOp>(n.op);
   auto arg = [&](size_t k) { return &frame.slots[static_cast<size_t>(p.exprs[static_cast<size_t>(n.args[k])].out)]; };
@@ -251,6 +260,8 @@ void eval_math(const Program& p, const ENode& n, Frame& frame, Slot* out) {
     if (op == MathOp::kPopcount) {
       const uint64_t mask = n.type.bits == 64 ? ~uint64_t{0} : (uint64_t{1} << n.type.bits) - 1;
       out[i].i = std::popcount(u(a[i].i) & mask);
+    } else if (op == MathOp::kDot4) {
+      out[i].i = dot4(a[i].i, arg(1)[i].i, arg(2)[i].i);
     } else if (op == MathOp::kFma) {
       out[i].f = fused(n.type, a[i].f, arg(1)[i].f, arg(2)[i].f);
     } else if (op == MathOp::kAbs && !n.type.is_float()) {

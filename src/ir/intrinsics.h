@@ -17,10 +17,15 @@ namespace mlc::ir {
 // Math: exp exp2 log sqrt rsqrt abs floor ceil round(nearest even) tanh sin cos fma popcount. Lane by lane, dtype of
 // the result = dtype of the arguments. `max_ulp` is the error that a backend may have against the correctly rounded
 // value.
+//
+// Integer dot products, each lane an i32 word of four bytes: dot4_u8s8(acc, a, b) = acc + the sum over j < 4 of byte j
+// of a, unsigned, times byte j of b, signed; wraps. dot4_u7s8 is the same and promises that the bytes of a are below
+// 128, which more machines can do at once. Lowering turns both into what the target has (lower/legalize_dot.h).
 struct MathIntrinsic {
   std::string name;
   int num_args;
   double max_ulp;
+  bool integers = false;  // takes and gives integers instead of floats
 };
 const MathIntrinsic* find_math(std::string_view name);
 

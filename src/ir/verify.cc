@@ -55,7 +55,7 @@ struct Retype {
       if (static_cast<int>(c.args.size()) != m->num_args) {
         violation("{} takes {} arguments, not {}", c.intrinsic, m->num_args, c.args.size());
       }
-      const bool integers = c.intrinsic == "popcount";
+      const bool integers = m->integers;
       const bool both = c.intrinsic == "abs";
       for (const Expr& a : c.args) {
         const bool kind_ok = both ? !a.dtype().is_bool() : integers ? a.dtype().is_any_int() : a.dtype().is_float();
