@@ -26,8 +26,8 @@ int status_of(ErrorCode code) {
 }  // namespace
 
 OrderedJson ApiError::json() const {
-  return {{"error",
-           {{"message", message}, {"type", type}, {"param", text_or_null(param)}, {"code", text_or_null(code)}}}};
+  return {
+      {"error", {{"message", message}, {"type", type}, {"param", text_or_null(param)}, {"code", text_or_null(code)}}}};
 }
 
 ApiError bad_value(const std::string& param, std::string_view found, std::string_view expected) {

@@ -44,7 +44,7 @@ std::string describe(const Json& value);
 template <typename T>
 class [[nodiscard]] ApiResult {
  public:
-  ApiResult(T value) : state_(std::in_place_index<0>, std::move(value)) {}           // NOLINT: implicit by design
+  ApiResult(T value) : state_(std::in_place_index<0>, std::move(value)) {}             // NOLINT: implicit by design
   ApiResult(ApiError failure) : state_(std::in_place_index<1>, std::move(failure)) {}  // NOLINT: implicit by design
 
   bool has_value() const { return state_.index() == 0; }

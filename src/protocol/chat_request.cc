@@ -36,8 +36,8 @@ ApiResult<std::string> parse_role(const Json& message, const std::string& param)
   if (*role == "developer") return std::string("system");  // OpenAI's newer name for the same thing
   if (*role == "system" || *role == "user" || *role == "assistant") return role->get<std::string>();
   if (*role == "tool" || *role == "function") {
-    return unsupported(param, fmt::format("'{}' is {}; tool calls are not supported in this version.", param,
-                                          describe(*role)));
+    return unsupported(
+        param, fmt::format("'{}' is {}; tool calls are not supported in this version.", param, describe(*role)));
   }
   return bad_value(param, describe(*role), expected);
 }

@@ -27,10 +27,11 @@ struct ShownToken {
 };
 
 struct Piece {
-  std::string text;                 // whole characters; never part of a stop string
-  std::vector<ShownToken> tokens;   // that begin in this text
+  std::string text;                // whole characters; never part of a stop string
+  std::vector<ShownToken> tokens;  // that begin in this text
+  size_t num_prompt_tokens = 0;    // how many of them, at the front, are an echoed prompt's
   engine::FinishReason finish = engine::FinishReason::kNone;
-  std::string error;                // for kError and kCancelled
+  std::string error;  // for kError and kCancelled
 };
 
 class ChoiceText {
@@ -56,10 +57,10 @@ class ChoiceText {
   text::StopStringMatcher stops_;
   bool drop_all_;
   bool hit_stop_ = false;
-  bool ended_ = false;   // the finishing piece was taken
-  size_t decoded_ = 0;   // characters that the detokenizer let out, and base_offset
-  size_t shown_ = 0;     // characters that may be shown, and base_offset
-  std::string ready_;    // shown, but not taken
+  bool ended_ = false;  // the finishing piece was taken
+  size_t decoded_ = 0;  // characters that the detokenizer let out, and base_offset
+  size_t shown_ = 0;    // characters that may be shown, and base_offset
+  std::string ready_;   // shown, but not taken
   std::vector<ShownToken> waiting_;
   engine::FinishReason finish_ = engine::FinishReason::kNone;
   std::string error_;

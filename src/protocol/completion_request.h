@@ -14,9 +14,9 @@ using Prompt = std::variant<std::string, std::vector<int32_t>>;
 
 struct CompletionRequest {
   GenerationParams params;
-  std::vector<Prompt> prompts;       // at least one; choices come prompt by prompt, n each
-  bool echo = false;                 // the prompt is repeated in front of the text (and of the log-probabilities)
-  bool add_special_tokens = true;    // whether encoding a text prompt adds the tokenizer's BOS and the like
+  std::vector<Prompt> prompts;     // at least one; choices come prompt by prompt, n each
+  bool echo = false;               // the prompt is repeated in front of the text (and of the log-probabilities)
+  bool add_special_tokens = true;  // whether encoding a text prompt adds the tokenizer's BOS and the like
 };
 
 ApiResult<CompletionRequest> parse_completion_request(const Json& body, const GenerationDefaults& defaults);

@@ -50,7 +50,8 @@ ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const Comp
   if (auto e = check_ids(*model, request.params)) return *e;
   std::unique_ptr<Generation> g(new Generation(model, request.params, false));
   for (const Prompt& prompt : request.prompts) {
-    MLC_TRY(auto ids, encode_prompt(*model, prompt, request.add_special_tokens));
+    const std::string param = request.prompts.size() == 1 ? "prompt" : fmt::format("prompt[{}]", g->prompts_.size());
+    MLC_TRY(auto ids, encode_prompt(*model, prompt, request.add_special_tokens, param));
     g->add_prompt(std::move(ids), std::get_if<std::string>(&prompt), request.echo);
   }
   if (auto e = g->submit(request.echo, std::move(notify))) return *e;
@@ -164,6 +165,7 @@ Piece Generation::opening(const Choice& choice) const {
   const EncodedPrompt& prompt = prompts_[choice.prompt];
   piece.text = prompt.text;
   piece.tokens = prompt.tokens;
+  piece.num_prompt_tokens = prompt.tokens.size();
   for (size_t i = 1; i < piece.tokens.size() && i <= choice.prompt_logprobs.size(); ++i) {
     piece.tokens[i].logprob = choice.prompt_logprobs[i - 1];
   }

@@ -1,5 +1,5 @@
-// One request being answered: prompts in the engine, text pieces and JSON out. No sockets: `serve` sends what comes out,
-// the terminal chat and the tests read it directly.
+// One request being answered: prompts in the engine, text pieces and JSON out. No sockets: `serve` sends what comes
+// out, the terminal chat and the tests read it directly.
 //
 //   MLC_TRY(auto g, Generation::start(model, chat_request, [] { wake(); }));   // wake runs on the engine thread
 //   ... on wake: g->poll();
@@ -39,8 +39,8 @@ class Generation {
   const std::string& id() const { return head_.id; }
   const Usage& usage() const { return usage_; }
 
-  void poll();               // takes what the engine has made
-  bool finished() const;     // all choices ended, or one failed
+  void poll();            // takes what the engine has made
+  bool finished() const;  // all choices ended, or one failed
   const std::optional<ApiError>& failed() const { return failed_; }
   // Streaming: the JSON events that are ready, the last one after poll() finished everything (usage, if asked for).
   // After a failure: one event {"error": …}, and nothing more.
@@ -53,15 +53,15 @@ class Generation {
     size_t prompt = 0;  // index into prompts_
     engine::RequestId request = 0;
     ChoiceText text;
-    Piece all;          // not streaming: the pieces joined
+    Piece all;  // not streaming: the pieces joined
     std::vector<engine::TokenLogprob> prompt_logprobs;
     bool opened = false;  // streaming: the role, or the echoed prompt, is out
     bool closed = false;  // the engine is done with it
   };
   struct EncodedPrompt {
     std::vector<int32_t> ids;
-    std::string text;                 // shown by echo
-    std::vector<ShownToken> tokens;   // for echo with log-probabilities; offsets filled in
+    std::string text;                // shown by echo
+    std::vector<ShownToken> tokens;  // for echo with log-probabilities; offsets filled in
   };
 
   Generation(Model model, GenerationParams params, bool chat);

@@ -112,9 +112,9 @@ void refuse_unsupported(Fields& f) {
     const auto type = format->find("type");
     if (type == format->end() || *type != "text") {
       const std::string found = type == format->end() ? "without a type" : describe(*type);
-      f.fail(unsupported("response_format",
-                         fmt::format("'response_format' is {}; only {{\"type\": \"text\"}} is supported in this version.",
-                                     found)));
+      f.fail(unsupported(
+          "response_format",
+          fmt::format("'response_format' is {}; only {{\"type\": \"text\"}} is supported in this version.", found)));
     }
   }
 }

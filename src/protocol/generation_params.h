@@ -3,8 +3,8 @@
 //   Fields f(body);
 //   GenerationParams p = read_generation_params(f, model.defaults);   // f.failed() tells of a wrong one
 //
-// A field that the request leaves out takes the model's default. Unknown fields are ignored, as OpenAI clients expect of
-// other servers; fields that are known to change the answer and that nothing here handles are refused by name.
+// A field that the request leaves out takes the model's default. Unknown fields are ignored, as OpenAI clients expect
+// of other servers; fields that are known to change the answer and that nothing here handles are refused by name.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,8 @@
 namespace mlc::protocol {
 
 inline constexpr int kMaxStops = 16;
-inline constexpr int kMaxChoices = 128;      // n, and n times the prompts of one request
-inline constexpr int kMaxTopLogprobs = 20;   // what the engine gives
+inline constexpr int kMaxChoices = 128;     // n, and n times the prompts of one request
+inline constexpr int kMaxTopLogprobs = 20;  // what the engine gives
 
 // What a model directory's generation config says; used for fields that a request leaves out.
 struct GenerationDefaults {
@@ -27,9 +27,9 @@ struct GenerationDefaults {
 };
 
 struct GenerationParams {
-  std::string model;                 // as in the request; may be empty
-  engine::SamplingParams sampling;   // seed: of choice 0; choice i uses seed + i
-  bool seed_given = false;           // else the seed is drawn per request
+  std::string model;                  // as in the request; may be empty
+  engine::SamplingParams sampling;    // seed: of choice 0; choice i uses seed + i
+  bool seed_given = false;            // else the seed is drawn per request
   std::optional<int64_t> max_tokens;  // nullopt: until the context is full; 0 (text completions): only the prompt
   std::vector<std::string> stop;
   std::vector<int32_t> stop_token_ids;  // the request's own; ignore_eos does not touch them

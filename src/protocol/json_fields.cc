@@ -8,7 +8,8 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 
-// The JSON library builds and destroys deep values recursively in places; depth is therefore bounded before it sees them.
+// The JSON library builds and destroys deep values recursively in places; depth is therefore bounded before it sees
+// them.
 int nesting_depth(std::string_view text) {
   int depth = 0, deepest = 0;
   bool in_string = false;
@@ -50,7 +51,8 @@ std::string number_text(double value) {
 }
 
 std::string range_text(double low, double high) {
-  if (high >= static_cast<double>(std::numeric_limits<int32_t>::max())) return fmt::format("{} or more", number_text(low));
+  if (high >= static_cast<double>(std::numeric_limits<int32_t>::max()))
+    return fmt::format("{} or more", number_text(low));
   return fmt::format("from {} to {}", number_text(low), number_text(high));
 }
 
@@ -104,9 +106,9 @@ std::optional<int64_t> Fields::integer(const std::string& name, int64_t low, int
     if (x >= low && x <= high) return x;
   }
   const bool any = low == INT64_MIN && high == INT64_MAX;
-  fail(bad_value(full(name), describe(*value),
-                 any ? "a 64-bit integer"
-                     : "an integer " + range_text(static_cast<double>(low), static_cast<double>(high))));
+  fail(bad_value(
+      full(name), describe(*value),
+      any ? "a 64-bit integer" : "an integer " + range_text(static_cast<double>(low), static_cast<double>(high))));
   return std::nullopt;
 }
 

@@ -1,5 +1,5 @@
-// A conversation held in this process: what `mlc_llm chat` talks to. The same prompts, defaults, stops and text pieces as
-// the server's, without JSON.
+// A conversation held in this process: what `mlc_llm chat` talks to. The same prompts, defaults, stops and text pieces
+// as the server's, without JSON.
 //
 //   LocalChat chat(model, LocalChat::default_params(*model));
 //   MLC_TRY(ChatTurn turn, chat.ask("Hello!", [](std::string_view text) { std::cout << text << std::flush; }, &stop));
@@ -34,8 +34,8 @@ class LocalChat {
   LocalChat(std::shared_ptr<const ServedModel> model, GenerationParams params);
   static GenerationParams default_params(const ServedModel& model);
 
-  // Adds the user's message and the model's answer to the conversation. On an error (the conversation is longer than the
-  // context, the template refuses it) the conversation is as before.
+  // Adds the user's message and the model's answer to the conversation. On an error (the conversation is longer than
+  // the context, the template refuses it) the conversation is as before.
   Result<ChatTurn> ask(const std::string& user, const OnText& on_text, const std::atomic<bool>* stop = nullptr);
   // Continues a text without template or history.
   Result<ChatTurn> complete(const std::string& prompt, const OnText& on_text, const std::atomic<bool>* stop = nullptr);

@@ -80,9 +80,9 @@ OrderedJson completion_logprobs(const TokenNames& names, const std::vector<Shown
   return out;
 }
 
-OrderedJson ids_json(const std::vector<ShownToken>& tokens) {
+OrderedJson ids_json(const Piece& piece) {
   OrderedJson ids = OrderedJson::array();
-  for (const ShownToken& token : tokens) ids.push_back(token.id);
+  for (size_t i = piece.num_prompt_tokens; i < piece.tokens.size(); ++i) ids.push_back(piece.tokens[i].id);
   return ids;
 }
 

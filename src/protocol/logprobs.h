@@ -26,6 +26,6 @@ class TokenNames {
 
 OrderedJson chat_logprobs(const TokenNames& names, const std::vector<ShownToken>& tokens);
 OrderedJson completion_logprobs(const TokenNames& names, const std::vector<ShownToken>& tokens);
-OrderedJson ids_json(const std::vector<ShownToken>& tokens);
+OrderedJson ids_json(const Piece& piece);  // the generated tokens'
 
 }  // namespace mlc::protocol

@@ -5,8 +5,8 @@
 //   for (auto& [choice, output] : queue->drain()) ...                        // consumer thread
 //
 // Events of one choice that were not taken yet are joined to one, so a slow client costs at most what its choices can
-// generate within the context, and never slows the engine. `notify` runs on the engine thread, when the queue turns from
-// empty to non-empty; it must only hand over.
+// generate within the context, and never slows the engine. `notify` runs on the engine thread, when the queue turns
+// from empty to non-empty; it must only hand over.
 #pragma once
 
 #include <functional>

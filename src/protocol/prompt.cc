@@ -1,11 +1,14 @@
 #include "protocol/prompt.h"
 
+#include <algorithm>
+
 namespace mlc::protocol {
 namespace {
 
 ApiError no_tokenizer(const std::string& param) {
-  return unsupported(param, "This model was loaded without a tokenizer; it takes prompts of token ids only: "
-                            "POST /v1/completions with \"prompt\": [1, 2, 3].");
+  return unsupported(param,
+                     "This model was loaded without a tokenizer; it takes prompts of token ids only: "
+                     "POST /v1/completions with \"prompt\": [1, 2, 3].");
 }
 
 std::optional<ApiError> check_prompt(const ServedModel& model, const std::vector<int32_t>& ids,
@@ -14,11 +17,10 @@ std::optional<ApiError> check_prompt(const ServedModel& model, const std::vector
     return bad_value(param, "empty (no tokens)", "a prompt of at least one token");
   }
   const int64_t vocab = model.engine->vocab_size();
-  for (const int32_t id : ids) {
-    if (id >= vocab) {
-      return bad_value(param, fmt::format("holding the token id {}", id),
-                       fmt::format("ids from 0 to {}, the model's vocabulary", vocab - 1));
-    }
+  const auto wrong = std::find_if(ids.begin(), ids.end(), [vocab](int32_t id) { return id >= vocab; });
+  if (wrong != ids.end()) {
+    return bad_value(fmt::format("{}[{}]", param, wrong - ids.begin()), fmt::format("{}", *wrong),
+                     fmt::format("a token id from 0 to {}, the model's vocabulary", vocab - 1));
   }
   const int64_t context = model.engine->context_window_size();
   if (static_cast<int64_t>(ids.size()) <= context) return std::nullopt;
@@ -43,8 +45,9 @@ bool has_system_message(const OrderedJson& messages) {
 ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request) {
   if (!model.tokenizer) return no_tokenizer("messages");
   if (!model.chat_template) {
-    return unsupported("messages", "This model has no chat template; use /v1/completions, or start the server with "
-                                   "--chat-template FILE.");
+    return unsupported("messages",
+                       "This model has no chat template; use /v1/completions, or start the server with "
+                       "--chat-template FILE.");
   }
   OrderedJson messages = request.messages;
   if (!model.system_prompt.empty() && !has_system_message(messages)) {
@@ -61,17 +64,18 @@ ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const Chat
   return std::move(*ids);
 }
 
-ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens) {
+ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens,
+                                              const std::string& param) {
   std::vector<int32_t> ids;
   if (const auto* given = std::get_if<std::vector<int32_t>>(&prompt)) {
     ids = *given;
   } else {
-    if (!model.tokenizer) return no_tokenizer("prompt");
+    if (!model.tokenizer) return no_tokenizer(param);
     auto encoded = model.tokenizer->encode(std::get<std::string>(prompt), add_special_tokens);
-    if (!encoded) return from_error(encoded.error(), "prompt");
+    if (!encoded) return from_error(encoded.error(), param);
     ids = std::move(*encoded);
   }
-  if (auto e = check_prompt(model, ids, "prompt")) return *e;
+  if (auto e = check_prompt(model, ids, param)) return *e;
   return ids;
 }
 
@@ -99,8 +103,9 @@ std::optional<ApiError> check_ids(const ServedModel& model, const GenerationPara
   for (const auto& [id, bias] : params.sampling.logit_bias) {
     if (id >= vocab) return bad_value("logit_bias", fmt::format("keyed by {}", id), expected);
   }
-  for (const int32_t id : params.stop_token_ids) {
-    if (id >= vocab) return bad_value("stop_token_ids", fmt::format("holding {}", id), expected);
+  for (size_t i = 0; i < params.stop_token_ids.size(); ++i) {
+    const int32_t id = params.stop_token_ids[i];
+    if (id >= vocab) return bad_value(fmt::format("stop_token_ids[{}]", i), fmt::format("{}", id), expected);
   }
   return std::nullopt;
 }

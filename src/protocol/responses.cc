@@ -44,7 +44,7 @@ OrderedJson whole_choice(const ChoiceShape& shape, const TokenNames& names, int 
   }
   choice["logprobs"] = logprobs_json(shape, names, piece.tokens);
   choice["finish_reason"] = finish_json(piece.finish);
-  if (shape.token_ids) choice["token_ids"] = ids_json(piece.tokens);
+  if (shape.token_ids) choice["token_ids"] = ids_json(piece);
   return choice;
 }
 
@@ -58,7 +58,7 @@ OrderedJson chunk_choice(const ChoiceShape& shape, const TokenNames& names, int 
   }
   choice["logprobs"] = piece.tokens.empty() ? OrderedJson(nullptr) : logprobs_json(shape, names, piece.tokens);
   choice["finish_reason"] = finish_json(piece.finish);
-  if (shape.token_ids) choice["token_ids"] = ids_json(piece.tokens);
+  if (shape.token_ids) choice["token_ids"] = ids_json(piece);
   return choice;
 }
 

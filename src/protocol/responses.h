@@ -13,7 +13,7 @@ struct Usage {
 
 // What every body of one answer repeats.
 struct ResponseHead {
-  std::string id;      // "chatcmpl-…" or "cmpl-…"
+  std::string id;  // "chatcmpl-…" or "cmpl-…"
   std::string model;
   std::string fingerprint;
   int64_t created = 0;  // seconds since 1970

@@ -20,12 +20,12 @@ namespace mlc::protocol {
 class ScriptedEngine : public engine::Engine {
  public:
   struct Options {
-    std::string reply;                      // bytes are the tokens; empty: the prompt's tokens, reversed
-    bool ends = true;                       // <|eos|> after the reply; else it starts over
+    std::string reply;  // bytes are the tokens; empty: the prompt's tokens, reversed
+    bool ends = true;   // <|eos|> after the reply; else it starts over
     int64_t context = 256;
-    std::chrono::microseconds step{0};      // how long a step takes
-    std::string fails;                      // non-empty: requests end with this error after one token
-    int tokens_per_event = 1;               // how many tokens one Output carries
+    std::chrono::microseconds step{0};  // how long a step takes
+    std::string fails;                  // non-empty: requests end with this error after one token
+    int tokens_per_event = 1;           // how many tokens one Output carries
   };
   static constexpr int32_t kBos = 256, kEos = 257, kVocab = 258;
 
@@ -185,21 +185,22 @@ inline std::string toy_tokenizer_json() {
     vocab[name] = byte;
   }
   const auto special = [](int id, const char* content) {
-    return Json{{"id", id},         {"content", content}, {"single_word", false}, {"lstrip", false},
-                {"rstrip", false},  {"normalized", false}, {"special", true}};
+    return Json{{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+                {"rstrip", false}, {"normalized", false}, {"special", true}};
   };
   const Json byte_level = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  return Json{{"version", "1.0"},
-              {"truncation", nullptr},
-              {"padding", nullptr},
-              {"added_tokens", {special(ScriptedEngine::kBos, "<|bos|>"), special(ScriptedEngine::kEos, "<|eos|>")}},
-              {"normalizer", nullptr},
-              {"pre_tokenizer", byte_level},
-              {"post_processor", nullptr},
-              {"decoder", byte_level},
-              {"model", {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"vocab", vocab},
-                         {"merges", Json::array()}}}}
+  return Json{
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", {special(ScriptedEngine::kBos, "<|bos|>"), special(ScriptedEngine::kEos, "<|eos|>")}},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", byte_level},
+      {"post_processor", nullptr},
+      {"decoder", byte_level},
+      {"model",
+       {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"vocab", vocab}, {"merges", Json::array()}}}}
       .dump();
 }
 

@@ -24,15 +24,15 @@ struct ServedModel {
   std::string id;    // what /v1/models lists
   std::string path;  // model directory; requests may name it, or its last component
   std::shared_ptr<engine::Engine> engine;
-  std::optional<text::Tokenizer> tokenizer;  // none: prompts of token ids only, answers without text
+  std::optional<text::Tokenizer> tokenizer;         // none: prompts of token ids only, answers without text
   std::optional<text::ChatTemplate> chat_template;  // none: chat completions are refused
   GenerationDefaults defaults;
   // What ends a reply, unless ignore_eos, in addition to the chat template's own stops and the request's.
   std::vector<int32_t> stop_token_ids;
   std::vector<std::string> stop_strings;
-  std::string system_prompt;              // put in front of chats that bring no system message; may be empty
-  std::string fingerprint;                // system_fingerprint in responses
-  int64_t created = 0;                    // seconds since 1970
+  std::string system_prompt;  // put in front of chats that bring no system message; may be empty
+  std::string fingerprint;    // system_fingerprint in responses
+  int64_t created = 0;        // seconds since 1970
 };
 
 class ModelList {
@@ -44,8 +44,8 @@ class ModelList {
   // LLM does so, and its clients rely on it), unless `exact`. Otherwise 404 model_not_found.
   ApiResult<std::shared_ptr<const ServedModel>> find(const std::string& name, bool exact = false) const;
 
-  OrderedJson list_json() const;                             // GET /v1/models
-  static OrderedJson model_json(const ServedModel& model);   // one entry of it, and GET /v1/models/{id}
+  OrderedJson list_json() const;                            // GET /v1/models
+  static OrderedJson model_json(const ServedModel& model);  // one entry of it, and GET /v1/models/{id}
 
  private:
   std::vector<std::shared_ptr<const ServedModel>> models_;

@@ -1,0 +1,441 @@
+#include "serve/connection.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <charconv>
+#include <random>
+
+#include "base/log.h"
+
+namespace mlc::serve {
+namespace {
+
+namespace net = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kAwait = net::as_tuple(net::use_awaitable);
+constexpr size_t kMaxPipelined = 64 << 10;  // bytes taken ahead while an answer is being made
+constexpr size_t kMaxDiscarded = 64 << 20;  // bytes of a refused body that are read to let the refusal arrive
+constexpr std::chrono::seconds kLingerTime{2};
+
+std::string url_decode(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
+      out += static_cast<char>(value);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+// A client's own id is repeated if it can stand in a header and a log line as it is.
+std::string choose_request_id(std::string_view given) {
+  const bool usable = !given.empty() && given.size() <= 128 && std::all_of(given.begin(), given.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.' || c == ':';
+  });
+  if (usable) return std::string(given);
+  static thread_local std::mt19937_64 source{(uint64_t{std::random_device{}()} << 32) | std::random_device{}()};
+  return fmt::format("req-{:016x}", source());
+}
+
+std::string sse(const std::vector<std::string>& events) {
+  std::string out;
+  for (const std::string& event : events) out += "data: " + event + "\n\n";
+  return out;
+}
+
+class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(net::ip::tcp::socket socket, ServerContext& context, std::function<void(Connection*)> on_closed)
+      : stream_(std::move(socket)), context_(context), on_closed_(std::move(on_closed)), wake_(stream_.get_executor()) {
+    error_code ignored;
+    stream_.socket().set_option(net::ip::tcp::no_delay(true), ignored);
+  }
+
+  void start() override {
+    net::co_spawn(
+        stream_.get_executor(), [self = shared_from_this()] { return self->run(); },
+        [self = shared_from_this()](const std::exception_ptr& fault) { self->ended(fault); });
+  }
+  void drain() override {
+    net::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->idle_) self->close();
+    });
+  }
+  void abort() override {
+    net::post(stream_.get_executor(), [self = shared_from_this()] {
+      self->gone_ = true;
+      self->signal();
+      self->close();
+    });
+  }
+
+ private:
+  using Parser = http::request_parser<http::string_body>;
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+
+  const ServerOptions& options() const { return context_.options; }
+
+  void close() {
+    error_code ignored;
+    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_both, ignored);
+    stream_.socket().close(ignored);
+  }
+
+  void ended(const std::exception_ptr& fault) {
+    try {
+      if (fault) std::rethrow_exception(fault);
+    } catch (const std::exception& e) {
+      log::error("a connection ended with an exception: {}", e.what());
+    }
+    close();
+    on_closed_(this);
+  }
+
+  net::awaitable<void> run() {
+    bool first = true;
+    while (!gone_ && !context_.draining) {
+      const bool arrived = co_await wait_for_request(first);
+      if (!arrived) break;
+      first = false;
+      Parser parser;
+      parser.header_limit(options().max_header_bytes);
+      parser.body_limit(static_cast<uint64_t>(options().max_body_bytes));
+      const bool again = co_await one_request(parser);
+      if (!again) break;
+    }
+  }
+
+  // Until the first byte of a request is there. Between requests a client may take its time; a new one may not.
+  net::awaitable<bool> wait_for_request(bool first) {
+    if (buffer_.size() > 0) co_return true;
+    idle_ = true;
+    stream_.expires_after(first ? options().header_timeout : options().idle_timeout);
+    auto [ec, n] = co_await stream_.async_read_some(buffer_.prepare(4096), kAwait);
+    idle_ = false;
+    if (!ec) buffer_.commit(n);
+    co_return !ec;
+  }
+
+  // Reads and answers one request; false: the connection is to be closed.
+  net::awaitable<bool> one_request(Parser& parser) {
+    started_ = Clock::now();
+    request_ = {};
+    keep_alive_ = false;
+    stream_.expires_after(options().header_timeout);
+    auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+    if (ec) {
+      const bool answered = co_await refuse_unreadable(ec);
+      co_return answered && false;
+    }
+    read_head(parser.get());
+    auto refused = context_.routes.check(request_);
+    if (refused) {
+      const bool body_follows = !parser.is_done();
+      keep_alive_ = keep_alive_ && !body_follows;
+      const bool sent = co_await send(std::move(*refused));
+      if (sent && body_follows) co_await discard_input();
+      co_return sent&& keep_alive_;
+    }
+    const bool whole = co_await read_body(parser);
+    if (!whole) co_return false;
+    request_.body = std::move(parser.get().body());
+    const bool answered = co_await answer();
+    co_return answered&& keep_alive_;
+  }
+
+  void read_head(const http::request<http::string_body>& head) {
+    const auto text = [&head](http::field name) {
+      const auto value = head[name];
+      return std::string(value.data(), value.size());
+    };
+    request_.method = std::string(head.method_string());
+    const std::string target(head.target());
+    request_.path = url_decode(target.substr(0, target.find_first_of("?#")));
+    request_.authorization = text(http::field::authorization);
+    request_.content_type = text(http::field::content_type);
+    request_.origin = text(http::field::origin);
+    const auto id = head["X-Request-Id"];
+    request_.request_id = choose_request_id({id.data(), id.size()});
+    keep_alive_ = head.keep_alive();
+    version_ = head.version();
+    expects_continue_ = beast::iequals(head[http::field::expect], "100-continue");
+  }
+
+  net::awaitable<bool> read_body(Parser& parser) {
+    stream_.expires_after(options().body_timeout);
+    if (expects_continue_ && !parser.is_done()) {
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      auto [ec, n] = co_await net::async_write(stream_, net::buffer(kContinue), kAwait);
+      if (ec) co_return false;
+    }
+    auto [ec, n] = co_await http::async_read(stream_, buffer_, parser, kAwait);
+    if (!ec) co_return true;
+    const bool answered = co_await refuse_unreadable(ec);
+    co_return answered && false;
+  }
+
+  // A request that is no HTTP or too large: told why, then closed. Silence for those who left or timed out.
+  net::awaitable<bool> refuse_unreadable(error_code ec) {
+    protocol::ApiError e;
+    if (ec == http::error::body_limit) {
+      e.status = 413;
+      e.message = fmt::format("The request body is larger than {} bytes.", options().max_body_bytes);
+      e.code = "request_too_large";
+    } else if (ec == http::error::header_limit) {
+      e.status = 431;
+      e.message = fmt::format("The request header is larger than {} bytes.", options().max_header_bytes);
+      e.code = "header_too_large";
+    } else if (ec.category() == http::make_error_code(http::error::bad_method).category() &&
+               ec != http::error::end_of_stream && ec != http::error::partial_message) {
+      e.message = fmt::format("This is no valid HTTP request: {}.", ec.message());
+      e.code = "invalid_http";
+    } else {
+      co_return false;
+    }
+    keep_alive_ = false;
+    const bool sent = co_await send(error_reply(e));
+    if (sent) co_await discard_input();
+    co_return sent;
+  }
+
+  // Closing a socket with unread input resets it, and the client may then lose our answer: read on for a moment.
+  net::awaitable<void> discard_input() {
+    error_code ignored;
+    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(kLingerTime);
+    std::string scrap(64 << 10, '\0');
+    for (size_t total = 0; total < kMaxDiscarded;) {
+      auto [ec, n] = co_await stream_.async_read_some(net::buffer(scrap), kAwait);
+      if (ec) break;
+      total += n;
+    }
+  }
+
+  net::awaitable<bool> answer() {
+    struct Counted {
+      explicit Counted(std::atomic<int>& c) : count(c), number(++c) {}
+      ~Counted() { --count; }
+      Counted(const Counted&) = delete;
+      Counted& operator=(const Counted&) = delete;
+      std::atomic<int>& count;
+      const int number;
+    };
+    const bool generates = request_.method == "POST";
+    const auto counted = generates ? std::make_unique<Counted>(context_.requests) : nullptr;
+    if (counted && counted->number > options().max_requests) {
+      const bool sent = co_await send(error_reply(protocol::overloaded(
+          fmt::format("The server is busy with {} requests; try again.", options().max_requests))));
+      co_return sent;
+    }
+    signalled_ = false;
+    RouteAnswer a = context_.routes.handle(request_, make_notify());
+    request_.body = {};
+    if (!a.generation) {
+      const bool sent = co_await send(std::move(a.reply));
+      co_return sent;
+    }
+    const bool streaming = a.generation->streaming();
+    watch_for_leaving();
+    bool sent = false;
+    if (streaming) {
+      sent = co_await send_stream(*a.generation);
+    } else {
+      sent = co_await send_whole(*a.generation);
+    }
+    a.generation.reset();  // cancels what still runs, before anything else is waited for
+    co_await end_watch();
+    co_return sent && !gone_;
+  }
+
+  // ---- waiting for the engine ----
+
+  protocol::Generation::Notify make_notify() {
+    return [weak = weak_from_this(), executor = stream_.get_executor()] {
+      net::post(executor, [weak] {
+        if (auto self = weak.lock()) self->signal();
+      });
+    };
+  }
+  void signal() {
+    signalled_ = true;
+    wake_.cancel();
+  }
+  // Returns when signalled, or after `limit`.
+  net::awaitable<void> wait_for_signal(Clock::duration limit) {
+    if (!signalled_) {
+      wake_.expires_after(limit);
+      co_await wake_.async_wait(kAwait);
+    }
+    signalled_ = false;
+  }
+
+  // Reads while an answer is being made: the end of input means that the client left; bytes belong to its next request.
+  void watch_for_leaving() {
+    watching_ = true;
+    stream_.socket().async_read_some(buffer_.prepare(4096), [self = shared_from_this()](error_code ec, size_t n) {
+      self->watching_ = false;
+      if (!ec) {
+        self->buffer_.commit(n);
+        if (self->buffer_.size() < kMaxPipelined && !self->watch_ends_) return self->watch_for_leaving();
+      } else if (ec != net::error::operation_aborted) {
+        self->gone_ = true;
+      }
+      self->signal();
+    });
+  }
+  net::awaitable<void> end_watch() {
+    watch_ends_ = true;
+    while (watching_) {
+      error_code ignored;
+      stream_.socket().cancel(ignored);
+      co_await wait_for_signal(std::chrono::seconds(1));
+    }
+    watch_ends_ = false;
+  }
+
+  // ---- sending ----
+
+  net::awaitable<bool> send_whole(protocol::Generation& generation) {
+    while (!gone_) {
+      generation.poll();
+      if (generation.finished()) break;
+      co_await wait_for_signal(std::chrono::hours(1));
+    }
+    if (gone_) {
+      log_request(499, "client left");
+      co_return false;
+    }
+    HttpReply reply;
+    if (generation.failed()) {
+      reply = error_reply(*generation.failed());
+    } else {
+      reply.body = generation.body();
+    }
+    const bool sent = co_await send(std::move(reply));
+    co_return sent;
+  }
+
+  net::awaitable<bool> send_stream(protocol::Generation& generation) {
+    http::response<http::empty_body> head{http::status::ok, version_};
+    fill_head(head, context_.routes.common_headers(request_));
+    head.set(http::field::content_type, "text/event-stream; charset=utf-8");
+    head.set(http::field::cache_control, "no-cache");
+    head.set("X-Accel-Buffering", "no");
+    chunked_ = version_ >= 11;
+    keep_alive_ = keep_alive_ && chunked_;
+    head.keep_alive(keep_alive_);
+    head.chunked(chunked_);
+    http::response_serializer<http::empty_body> serializer{head};
+    stream_.expires_after(options().write_timeout);
+    auto [ec, n] = co_await http::async_write_header(stream_, serializer, kAwait);
+    bool ok = !ec;
+    while (ok && !gone_) {
+      generation.poll();
+      const std::string events = sse(generation.take_events());
+      const bool last = generation.finished();
+      if (!events.empty()) {
+        ok = co_await send_chunk(events);
+      }
+      if (last) break;
+      if (!events.empty()) continue;
+      const auto begin = Clock::now();
+      co_await wait_for_signal(options().keep_alive_comment);
+      if (Clock::now() - begin >= options().keep_alive_comment) {
+        ok = co_await send_chunk(": still here\n\n");
+      }
+    }
+    const bool complete = ok && !gone_;
+    if (complete && !generation.failed()) {
+      ok = co_await send_chunk("data: [DONE]\n\n");
+    }
+    if (complete && ok && chunked_) {
+      ok = co_await send_raw("0\r\n\r\n");
+    }
+    log_request(complete ? (generation.failed() ? 500 : 200) : 499, complete ? "stream" : "client left");
+    co_return complete&& ok;
+  }
+
+  net::awaitable<bool> send_chunk(std::string data) {
+    if (chunked_) data = fmt::format("{:x}\r\n{}\r\n", data.size(), data);
+    const bool ok = co_await send_raw(std::move(data));
+    co_return ok;
+  }
+  net::awaitable<bool> send_raw(std::string data) {
+    stream_.expires_after(options().write_timeout);
+    auto [ec, n] = co_await net::async_write(stream_, net::buffer(data), kAwait);
+    co_return !ec;
+  }
+
+  net::awaitable<bool> send(HttpReply reply) {
+    keep_alive_ = keep_alive_ && !context_.draining;
+    log_request(reply.status, "");
+    http::response<http::string_body> response{static_cast<http::status>(reply.status), version_};
+    fill_head(response, context_.routes.common_headers(request_));
+    fill_head(response, reply.headers);
+    if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
+    response.keep_alive(keep_alive_);
+    const size_t size = reply.body.size();
+    if (request_.method != "HEAD") response.body() = std::move(reply.body);
+    if (reply.status != 204) response.content_length(size);
+    stream_.expires_after(options().write_timeout);
+    auto [ec, n] = co_await http::async_write(stream_, response, kAwait);
+    co_return !ec;
+  }
+
+  template <typename Response>
+  static void fill_head(Response& response, const Headers& headers) {
+    response.set(http::field::server, "mlc_llm");
+    for (const auto& [name, value] : headers) response.set(name, value);
+  }
+
+  void log_request(int status, const char* note) const {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_).count();
+    log::info("{} {} {} {} ms {} {}", request_.method, request_.path, status, ms, request_.request_id, note);
+  }
+
+  beast::tcp_stream stream_;
+  ServerContext& context_;
+  std::function<void(Connection*)> on_closed_;
+  beast::flat_buffer buffer_;  // input that is read but not yet used
+  net::steady_timer wake_;
+  bool signalled_ = false;
+  bool watching_ = false;  // a read of watch_for_leaving() is pending
+  bool watch_ends_ = false;
+  bool gone_ = false;  // the client left, or abort()
+  bool idle_ = false;  // between requests
+
+  // The request being answered.
+  HttpRequest request_;
+  bool keep_alive_ = false;
+  bool expects_continue_ = false;
+  bool chunked_ = false;
+  unsigned version_ = 11;
+  Clock::time_point started_;
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> make_connection(net::ip::tcp::socket socket, ServerContext& context,
+                                            std::function<void(Connection*)> on_closed) {
+  return std::make_shared<HttpConnection>(std::move(socket), context, std::move(on_closed));
+}
+
+}  // namespace mlc::serve

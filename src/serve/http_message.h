@@ -1,0 +1,27 @@
+// Requests and replies without sockets: what routes.cc sees, so that only connection.cc knows the HTTP library.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mlc::serve {
+
+struct HttpRequest {
+  std::string method;         // "GET"
+  std::string path;           // decoded, without the query
+  std::string authorization;  // these four: header values, empty when absent
+  std::string content_type;
+  std::string origin;
+  std::string request_id;
+  std::string body;
+};
+
+struct HttpReply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+}  // namespace mlc::serve

@@ -1,0 +1,184 @@
+#include "serve/http_server.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <csignal>
+#include <map>
+#include <thread>
+
+#include "base/log.h"
+#include "serve/connection.h"
+
+namespace mlc::serve {
+namespace {
+
+namespace net = boost::asio;
+using boost::system::error_code;
+using net::ip::tcp;
+
+Error listen_error(const ServerOptions& o, const error_code& ec) {
+  if (ec == net::error::address_in_use) {
+    return error(ErrorCode::kUnavailable,
+                 "cannot listen on {}:{}: the port is in use; stop the other program, or choose another port "
+                 "(0: any free one)",
+                 o.host, o.port);
+  }
+  return error(ErrorCode::kIo, "cannot listen on {}:{}: {}", o.host, o.port, ec.message());
+}
+
+Result<tcp::acceptor> listen(net::io_context& io, const ServerOptions& o) {
+  error_code ec;
+  tcp::resolver resolver(io);
+  const auto found = resolver.resolve(o.host, std::to_string(o.port), tcp::resolver::passive, ec);
+  if (ec || found.empty()) return error("cannot listen on \"{}\": it is no address of this machine", o.host);
+  const tcp::endpoint endpoint = found.begin()->endpoint();
+  tcp::acceptor acceptor(net::make_strand(io));
+  acceptor.open(endpoint.protocol(), ec);
+  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec) acceptor.bind(endpoint, ec);
+  if (!ec) acceptor.listen(net::socket_base::max_listen_connections, ec);
+  if (ec) return listen_error(o, ec);
+  return acceptor;
+}
+
+}  // namespace
+
+// All state below is touched on the acceptor's strand only.
+class HttpServer::Impl {
+ public:
+  Impl(const ServerOptions& options, protocol::ModelList models)
+      : context_(options, std::move(models)), io_(std::max(1, options.io_threads)) {}
+
+  Result<void> listen_now() {
+    MLC_TRY(tcp::acceptor acceptor, listen(io_, context_.options));
+    acceptor_.emplace(std::move(acceptor));
+    drain_timer_.emplace(acceptor_->get_executor());
+    retry_timer_.emplace(acceptor_->get_executor());
+    signals_.emplace(acceptor_->get_executor());
+    return {};
+  }
+
+  uint16_t port() const {
+    error_code ec;
+    return acceptor_->local_endpoint(ec).port();
+  }
+
+  Result<void> run() {
+    if (context_.options.handle_signals) {
+      error_code ec;
+      signals_->add(SIGINT, ec);
+      if (!ec) signals_->add(SIGTERM, ec);
+      if (ec) return error(ErrorCode::kIo, "cannot handle signals: {}", ec.message());
+      wait_for_signal();
+    }
+    net::post(acceptor_->get_executor(), [this] { accept(); });
+    std::vector<std::thread> others;
+    for (int i = 1; i < context_.options.io_threads; ++i) others.emplace_back([this] { io_.run(); });
+    io_.run();
+    for (std::thread& t : others) t.join();
+    return {};
+  }
+
+  void stop() {
+    net::post(acceptor_->get_executor(), [this] { stop_here(); });
+  }
+
+ private:
+  void wait_for_signal() {
+    signals_->async_wait([this](error_code ec, int number) {
+      if (ec) return;
+      const char* then = context_.draining ? "dropping what is in flight" : "finishing what is in flight";
+      log::info("signal {}: {}", number, then);
+      stop_here();
+      wait_for_signal();
+      finish_if_empty();
+    });
+  }
+
+  void accept() {
+    if (context_.draining) return;
+    acceptor_->async_accept(net::make_strand(io_), [this](error_code ec, tcp::socket socket) {
+      if (context_.draining) return;
+      if (ec) {
+        log::warn("cannot accept a connection: {}", ec.message());  // most likely too many open files: wait a little
+        retry_timer_->expires_after(std::chrono::milliseconds(100));
+        return retry_timer_->async_wait([this](error_code) { accept(); });
+      }
+      take(std::move(socket));
+      accept();
+    });
+  }
+
+  void take(tcp::socket socket) {
+    if (static_cast<int>(connections_.size()) >= context_.options.max_connections) return refuse(std::move(socket));
+    auto connection = make_connection(std::move(socket), context_, [this](Connection* closed) {
+      net::post(acceptor_->get_executor(), [this, closed] {
+        connections_.erase(closed);
+        finish_if_empty();
+      });
+    });
+    connections_.emplace(connection.get(), connection);
+    connection->start();
+  }
+
+  // One write into an empty socket buffer: it fits, or the client is none to care for.
+  static void refuse(tcp::socket socket) {
+    static constexpr std::string_view kBusy =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(net::buffer(kBusy), ignored);
+  }
+
+  void stop_here() {
+    if (context_.draining.exchange(true)) return abort_all();
+    error_code ignored;
+    acceptor_->close(ignored);
+    retry_timer_->cancel();
+    for (auto& [_, connection] : connections_) connection->drain();
+    drain_timer_->expires_after(context_.options.drain_timeout);
+    drain_timer_->async_wait([this](error_code ec) {
+      if (!ec) abort_all();
+    });
+    finish_if_empty();
+  }
+
+  void abort_all() {
+    for (auto& [_, connection] : connections_) connection->abort();
+  }
+
+  // Without connections and timers the io threads run out of work, and run() returns.
+  void finish_if_empty() {
+    if (!context_.draining || !connections_.empty()) return;
+    drain_timer_->cancel();
+    error_code ignored;
+    signals_->cancel(ignored);
+  }
+
+  ServerContext context_;
+  net::io_context io_;
+  std::optional<tcp::acceptor> acceptor_;
+  std::optional<net::steady_timer> drain_timer_;
+  std::optional<net::steady_timer> retry_timer_;
+  std::optional<net::signal_set> signals_;
+  std::map<Connection*, std::shared_ptr<Connection>> connections_;
+};
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() = default;
+
+Result<std::unique_ptr<HttpServer>> HttpServer::create(const ServerOptions& options, protocol::ModelList models) {
+  if (models.all().empty()) return error("there is no model to serve");
+  auto impl = std::make_unique<Impl>(options, std::move(models));
+  MLC_TRY_VOID(impl->listen_now());
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+uint16_t HttpServer::port() const { return impl_->port(); }
+Result<void> HttpServer::run() { return impl_->run(); }
+void HttpServer::stop() { impl_->stop(); }
+
+}  // namespace mlc::serve
