@@ -144,24 +144,32 @@ PackedLayout layout_of(const artifact::Artifact& a) {
   return plan_packed_file(bytes);
 }
 
-// The cache file: used as it is, or built. `built` tells which.
-Result<std::shared_ptr<MappedFile>> open_or_build(const Module& module, const weights::TensorSource& source,
-                                                  ThreadPool& pool, const ParamOptions& options,
-                                                  const PackedLayout& layout, bool& built) {
+// What became of the cache file: mapped (as it was, or just built), or why it cannot be used. The error of the outer
+// Result is the weights' own.
+struct CacheOutcome {
+  std::shared_ptr<MappedFile> file;
+  bool built = false;
+  std::string unusable;
+};
+
+Result<CacheOutcome> open_or_build(const Module& module, const weights::TensorSource& source, ThreadPool& pool,
+                                   const ParamOptions& options, const PackedLayout& layout) {
   const std::string key = param_cache_key(module.artifact(), options.source_key);
+  auto unusable = [](const Error& e) { return CacheOutcome{nullptr, false, e.message}; };
   auto try_open = [&] { return open_packed_file(options.cache_file, key, layout, pool); };
-  built = false;
-  if (auto file = try_open()) return file;
-  MLC_TRY(FileLock lock,
-          FileLock::acquire(options.lock_file.empty() ? options.cache_file + ".lock" : options.lock_file));
+  if (auto file = try_open()) return CacheOutcome{*file, false, {}};
+  auto lock = FileLock::acquire(options.lock_file.empty() ? options.cache_file + ".lock" : options.lock_file);
+  if (!lock) return unusable(lock.error());
   auto again = try_open();  // another process may have built it meanwhile
-  if (again) return again;
+  if (again) return CacheOutcome{*again, false, {}};
   if (again.error().code == ErrorCode::kCorrupt) log::warn("{}; packing the weights again", again.error().message);
-  MLC_TRY(auto writer, PackedWriter::create(options.cache_file, layout));
-  MLC_TRY_VOID(Packer(module, source, layout, writer->data(), options).run(pool));
-  MLC_TRY_VOID(writer->finish(key, pool));
-  built = true;
-  return MappedFile::open(options.cache_file);
+  auto writer = PackedWriter::create(options.cache_file, layout);
+  if (!writer) return unusable(writer.error());
+  MLC_TRY_VOID(Packer(module, source, layout, (*writer)->data(), options).run(pool));
+  if (auto finished = (*writer)->finish(key, pool); !finished) return unusable(finished.error());
+  auto file = MappedFile::open(options.cache_file);
+  if (!file) return unusable(file.error());
+  return CacheOutcome{*file, true, {}};
 }
 
 }  // namespace
@@ -201,16 +209,13 @@ Result<std::shared_ptr<const ParamStore>> ParamStore::open(const Module& module,
   std::shared_ptr<ParamStore> store(new ParamStore);
   std::byte* base = nullptr;
   if (!options.cache_file.empty()) {
-    bool built = false;
-    auto file = open_or_build(module, source, pool, options, layout, built);
-    if (file) {
-      base = const_cast<std::byte*>((*file)->bytes().data());
-      store->from_cache_ = !built;
-      store->owner_ = *file;
-    } else if (file.error().code != ErrorCode::kIo) {
-      return std::move(file).error();  // the weights themselves are at fault
+    MLC_TRY(CacheOutcome outcome, open_or_build(module, source, pool, options, layout));
+    if (outcome.file != nullptr) {
+      base = const_cast<std::byte*>(outcome.file->bytes().data());
+      store->from_cache_ = !outcome.built;
+      store->owner_ = outcome.file;
     } else {
-      log::warn("{}; keeping the packed weights in memory only", file.error().message);
+      log::warn("{}; keeping the packed weights in memory only", outcome.unusable);
     }
   }
   if (base == nullptr) {

@@ -1,0 +1,132 @@
+#include "engine/cpu_runner.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/check.h"
+#include "base/span.h"
+
+namespace mlc::engine {
+namespace {
+
+using artifact::Symbol;
+
+constexpr std::array kInt32Inputs = {"token_ids", "positions", "slots", "table_start", "block_tables", "logit_rows"};
+constexpr std::array kRopeInputs = {"rope_cos", "rope_sin"};
+
+bool is_known_input(const artifact::TensorSpec& spec) {
+  auto in = [&](const auto& names) { return std::find(names.begin(), names.end(), spec.name) != names.end(); };
+  return (in(kInt32Inputs) && spec.dtype == DType::i32()) || (in(kRopeInputs) && spec.dtype == DType::f32());
+}
+
+}  // namespace
+
+CpuModelRunner::CpuModelRunner(std::shared_ptr<const runtime::Module> module,
+                               std::shared_ptr<const runtime::ParamStore> params, std::shared_ptr<ThreadPool> pool,
+                               bool profile)
+    : module_(std::move(module)), params_(std::move(params)), pool_(std::move(pool)), profile_(profile) {}
+
+int64_t CpuModelRunner::kv_bytes_per_page() const {
+  const auto& f = module_->artifact().facts;
+  return 2 * f.num_layers * f.num_kv_heads * f.head_dim * artifact::kPageSize * f.kv_dtype.bytes();
+}
+
+RunnerLimits CpuModelRunner::limits() const {
+  const auto& f = module_->artifact().facts;
+  RunnerLimits l;
+  l.vocab_size = f.vocab_size;
+  l.context_window = f.context_window_size;
+  l.max_rows = f.prefill_chunk_size;
+  l.max_logit_rows = f.max_batch_size;
+  l.page_size = artifact::kPageSize;
+  // A fifth stays for the weights' pages, the temporaries and everyone else.
+  l.max_kv_pages = runtime::make_cpu_device()->memory_info().available_bytes / 5 * 4 / kv_bytes_per_page();
+  return l;
+}
+
+Result<void> CpuModelRunner::allocate_kv(int64_t num_pages) {
+  const auto& a = module_->artifact();
+  const auto& f = a.facts;
+  for (const auto& spec : a.inputs) {
+    if (!is_known_input(spec)) {
+      return error(ErrorCode::kUnsupported, "{}: the input {} ({}) is unknown to this program; compile the model again",
+                   module_->path(), spec.name, spec.dtype.str());
+    }
+  }
+  const auto device = runtime::make_cpu_device();
+  const int64_t needed = num_pages * kv_bytes_per_page();
+  const int64_t available = device->memory_info().available_bytes;
+  if (needed > available) {
+    return error(
+        ErrorCode::kUnavailable,
+        "a KV cache for {} tokens needs {} MiB, but only {} MiB of memory are available; use a smaller context "
+        "window, fewer sequences or a smaller max_total_seq_length",
+        num_pages * artifact::kPageSize, needed >> 20, available >> 20);
+  }
+  const int64_t pages_per_sequence = (f.context_window_size + artifact::kPageSize - 1) / artifact::kPageSize;
+  runtime::PlanExecutor::Options options;
+  options.max_block_table_length = f.max_batch_size * pages_per_sequence;
+  options.profile = profile_;
+  MLC_TRY(executor_, runtime::PlanExecutor::create(module_, params_, *pool_, options));
+  std::vector<void*> pointers;
+  kv_.clear();
+  for (int64_t i = 0; i < 2 * f.num_layers; ++i) {
+    MLC_TRY(runtime::Tensor t,
+            runtime::Tensor::create(device, f.kv_dtype, {num_pages, f.num_kv_heads, artifact::kPageSize, f.head_dim}));
+    pointers.push_back(t.data());
+    kv_.push_back(std::move(t));
+  }
+  executor_->bind_kv(pointers, num_pages);
+  return {};
+}
+
+// Padding rows repeat the last row: kernels that work on whole tiles read them, so they must hold valid indices.
+void CpuModelRunner::fill_rows(std::string_view name, const std::vector<int32_t>& values) {
+  if (!executor_->has_input(name) || values.empty()) return;
+  const auto to = executor_->input<int32_t>(name);
+  const size_t padded = (values.size() + artifact::kRowPadding - 1) / artifact::kRowPadding * artifact::kRowPadding;
+  MLC_CHECK(padded <= to.size(), "{} values for {} of {}", values.size(), name, to.size());
+  std::copy(values.begin(), values.end(), to.begin());
+  std::fill(to.begin() + static_cast<std::ptrdiff_t>(values.size()), to.begin() + static_cast<std::ptrdiff_t>(padded),
+            values.back());
+}
+
+void rope_row(const artifact::Rope& rope, int32_t position, float* cos, float* sin) {
+  for (size_t i = 0; i < rope.inv_freq.size(); ++i) {
+    const float angle = static_cast<float>(position) * rope.inv_freq[i];
+    cos[i] = static_cast<float>(std::cos(static_cast<double>(angle))) * rope.attention_scaling;
+    sin[i] = static_cast<float>(std::sin(static_cast<double>(angle))) * rope.attention_scaling;
+  }
+}
+
+void CpuModelRunner::fill_rope(const StepPlan& plan) {
+  if (!executor_->has_input("rope_cos") || !executor_->has_input("rope_sin")) return;
+  const auto& rope = module_->artifact().facts.rope;
+  const auto cos = executor_->input<float>("rope_cos"), sin = executor_->input<float>("rope_sin");
+  const size_t width = rope.inv_freq.size();
+  for (size_t row = 0; row < plan.positions.size(); ++row) {
+    rope_row(rope, plan.positions[row], cos.data() + row * width, sin.data() + row * width);
+  }
+}
+
+Result<std::span<float>> CpuModelRunner::run(const StepPlan& plan) {
+  MLC_SPAN("engine.run_model");
+  MLC_CHECK(executor_ != nullptr, "run() before allocate_kv()");
+  fill_rows("token_ids", plan.token_ids);
+  fill_rows("positions", plan.positions);
+  fill_rows("slots", plan.slots);
+  fill_rows("table_start", plan.table_start);
+  fill_rows("block_tables", plan.block_tables);
+  fill_rows("logit_rows", plan.logit_rows);
+  fill_rope(plan);
+  artifact::SymbolValues symbols;
+  symbols[Symbol::kNumTokens] = plan.num_rows();
+  symbols[Symbol::kNumLogitRows] = plan.num_logit_rows();
+  symbols[Symbol::kBlockTableLength] = static_cast<int64_t>(plan.block_tables.size());
+  executor_->run(symbols);
+  const auto logits = executor_->output<float>("logits");
+  return logits.first(static_cast<size_t>(plan.num_logit_rows() * module_->artifact().facts.vocab_size));
+}
+
+}  // namespace mlc::engine

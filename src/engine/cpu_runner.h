@@ -1,0 +1,50 @@
+// Runs a compiled model on this machine's cores.
+//
+//   auto pool = std::make_shared<ThreadPool>(default_num_threads());
+//   MLC_TRY(auto module, runtime::Module::load("lib.so"));
+//   MLC_TRY(auto params, runtime::ParamStore::open(*module, *source, *pool, options));
+//   MLC_TRY(auto engine, Engine::create(std::make_unique<CpuModelRunner>(module, params, pool), {}));
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "engine/model_runner.h"
+#include "runtime/plan_executor.h"
+
+namespace mlc::engine {
+
+class CpuModelRunner : public ModelRunner {
+ public:
+  // profile: measure every kernel call (see runtime::PlanExecutor).
+  CpuModelRunner(std::shared_ptr<const runtime::Module> module, std::shared_ptr<const runtime::ParamStore> params,
+                 std::shared_ptr<ThreadPool> pool, bool profile = false);
+
+  RunnerLimits limits() const override;
+  // Fails if the memory that this process may still use is too small, and when the artifact wants an input that is
+  // unknown here.
+  Result<void> allocate_kv(int64_t num_pages) override;
+  Result<std::span<float>> run(const StepPlan& plan) override;
+
+  int64_t kv_bytes_per_page() const;
+  // After allocate_kv().
+  runtime::PlanExecutor& executor() { return *executor_; }
+
+ private:
+  void fill_rows(std::string_view name, const std::vector<int32_t>& values);
+  void fill_rope(const StepPlan& plan);
+
+  std::shared_ptr<const runtime::Module> module_;
+  std::shared_ptr<const runtime::ParamStore> params_;
+  std::shared_ptr<ThreadPool> pool_;
+  const bool profile_;
+  std::vector<runtime::Tensor> kv_;
+  std::unique_ptr<runtime::PlanExecutor> executor_;
+};
+
+// cos and sin of position * inv_freq[i], times the attention scaling: the angle is a float32 product (what the models
+// were trained with), its cosine and sine are exact to float32. cos, sin: [inv_freq.size()].
+void rope_row(const artifact::Rope& rope, int32_t position, float* cos, float* sin);
+
+}  // namespace mlc::engine
