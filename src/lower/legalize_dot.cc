@@ -1,112 +1,122 @@
 #include "lower/legalize_dot.h"
 
-#include "ir/visit.h"
+#include <numeric>
+
+#include "ir/intrinsics.h"
+#include "lower/let_hoister.h"
 
 namespace mlc::lower {
+
+using namespace ir;  // NOLINT: a pass is written in the IR's words
+
 namespace {
 
-using ir::Expr;
-
-Expr slice(const Expr& v, int first, int lanes) {
-  if (v.dtype().lanes == lanes) return v;
-  if (const auto* b = ir::as<ir::Broadcast>(v)) return lanes == 1 ? b->a : ir::broadcast(b->a, lanes);
-  std::vector<int> indices;
-  for (int i = 0; i < lanes; ++i) indices.push_back(first + i);
-  return ir::shuffle({v}, indices);
-}
-
-Expr join(const std::vector<Expr>& parts) {
-  if (parts.size() == 1) return parts[0];
-  std::vector<int> indices;
-  const int total = parts[0].dtype().lanes * static_cast<int>(parts.size());
-  for (int i = 0; i < total; ++i) indices.push_back(i);
-  return ir::shuffle(parts, indices);
-}
-
-struct Words {
-  Expr acc, a, b;  // i32, equal lanes
-  int lanes() const { return acc.dtype().lanes; }
-};
-
-Expr portable(const Words& w) {
-  const DType t = w.acc.dtype();
-  Expr sum = w.acc;
-  for (int j = 0; j < 4; ++j) {
-    Expr u = (w.a >> ir::imm(t, 8 * j)) & ir::imm(t, 255);
-    Expr s = (w.b << ir::imm(t, 24 - 8 * j)) >> ir::imm(t, 24);
-    sum = sum + u * s;
-  }
-  return sum;
-}
-
-Expr bytes(const Expr& words, DType byte) { return ir::reinterpret(byte.with_lanes(4 * words.dtype().lanes), words); }
-
-Expr vpdpbusd(const Words& w) {
-  const std::string name = "x86.vpdpbusd." + std::to_string(32 * w.lanes());
-  return ir::call(w.acc.dtype(), name, {w.acc, w.a, w.b});
-}
-
-Expr pmadd(const Words& w) {
-  Expr pairs =
-      ir::call(DType::i16().with_lanes(16), "x86.pmaddubsw.256", {bytes(w.a, DType::u8()), bytes(w.b, DType::i8())});
-  Expr ones = ir::imm(DType::i16().with_lanes(16), 1);
-  return w.acc + ir::call(w.acc.dtype(), "x86.pmaddwd.256", {pairs, ones});
-}
-
-Expr usdot(const Words& w) {
-  return ir::call(w.acc.dtype(), "arm.usdot", {w.acc, bytes(w.a, DType::u8()), bytes(w.b, DType::i8())});
-}
-
-Expr sdot(const Words& w) {
-  return ir::call(w.acc.dtype(), "arm.sdot", {w.acc, bytes(w.a, DType::i8()), bytes(w.b, DType::i8())});
-}
-
-// An instruction that fits: its width and how it is called; emit == nullptr for none.
-struct Choice {
-  int lanes = 0;
-  Expr (*emit)(const Words&) = nullptr;
-};
-
-Choice choose(const target::Target& t, int lanes, bool u7) {
-  if (t.has("avx512vnni") && lanes % 16 == 0) return {16, vpdpbusd};
-  const bool vnni256 = t.has("avx512vnni") && t.has("avx512vl");
-  if (vnni256 && lanes % 8 == 0) return {8, vpdpbusd};
-  if (vnni256 && lanes % 4 == 0) return {4, vpdpbusd};
-  if (t.has("avx2") && u7 && lanes % 8 == 0) return {8, pmadd};
-  if (t.has("i8mm") && lanes % 4 == 0) return {4, usdot};
-  if (t.has("dotprod") && u7 && lanes % 4 == 0) return {4, sdot};
-  return {};
-}
-
-class Legalizer : public ir::Mutator {
+class DotLegalizer : public LetHoister {
  public:
-  explicit Legalizer(const target::Target& t) : target_(t) {}
-  using ir::Mutator::mutate;
+  explicit DotLegalizer(const target::Target& target) : target_(target) {}
+
+  using LetHoister::mutate;
   Expr mutate(const Expr& e) override {
-    Expr r = ir::Mutator::mutate(e);
-    const auto* c = ir::as<ir::Call>(r);
-    if (c == nullptr || (c->intrinsic != "dot4_u8s8" && c->intrinsic != "dot4_u7s8")) return r;
-    const Words whole{c->args[0], c->args[1], c->args[2]};
-    const Choice choice = choose(target_, whole.lanes(), c->intrinsic == "dot4_u7s8");
-    if (choice.emit == nullptr) return portable(whole);
-    std::vector<Expr> parts;
-    for (int i = 0; i < whole.lanes(); i += choice.lanes) {
-      parts.push_back(choice.emit(
-          {slice(whole.acc, i, choice.lanes), slice(whole.a, i, choice.lanes), slice(whole.b, i, choice.lanes)}));
-    }
-    return join(parts);
+    const Expr r = LetHoister::mutate(e);
+    const Call* c = as<Call>(r);
+    if (!c || (c->intrinsic != "dot4_u8s8" && c->intrinsic != "dot4_u7s8")) return r;
+    return dot(c->args[0], c->args[1], c->args[2], c->intrinsic == "dot4_u7s8");
   }
 
  private:
+  bool has(const char* instruction) const {
+    const HwInstruction* hw = find_instruction(instruction);
+    MLC_CHECK(hw, "no instruction {}", instruction);
+    return target_.is_cpu() && feature_satisfied(hw->feature, [&](std::string_view f) { return target_.has(f); });
+  }
+
+  // Lanes begin … begin+lanes-1 of e.
+  static Expr slice(const Expr& e, int begin, int lanes) {
+    if (e.dtype().lanes == lanes) return e;
+    if (const Broadcast* b = as<Broadcast>(e)) return broadcast(b->a, lanes);
+    std::vector<int> indices(static_cast<size_t>(lanes));
+    std::iota(indices.begin(), indices.end(), begin);
+    return shuffle({e}, std::move(indices));
+  }
+
+  // The widest piece, at most `lanes` lanes, that one instruction does; 0: none.
+  int piece(int lanes, bool small) const {
+    if (lanes >= 16 && has("x86.vpdpbusd.512")) return 16;
+    if (lanes >= 8 && (has("x86.vpdpbusd.256") || has("x86.pmaddwd.256"))) return 8;
+    if (lanes >= 4 && (has("x86.vpdpbusd.128") || has("arm.usdot") || (small && has("arm.sdot")))) return 4;
+    return 0;
+  }
+
+  Expr dot(const Expr& acc, const Expr& a, const Expr& b, bool small) {
+    const int lanes = acc.dtype().lanes;
+    const int width = piece(lanes, small);
+    if (width == lanes) return one(acc, a, b, small);
+    if (width == 0) return portable(acc, a, b);
+    const Expr whole[] = {hoist("acc", acc), keep("a", a), keep("b", b)};
+    std::vector<Expr> parts;
+    for (int begin = 0; begin < lanes;) {
+      const int step = std::max(piece(lanes - begin, small), std::min(lanes - begin, 1));
+      parts.push_back(
+          dot(slice(whole[0], begin, step), slice(whole[1], begin, step), slice(whole[2], begin, step), small));
+      begin += step;
+    }
+    std::vector<int> order(static_cast<size_t>(lanes));
+    std::iota(order.begin(), order.end(), 0);
+    return shuffle(std::move(parts), std::move(order));
+  }
+  Expr keep(const char* name, const Expr& e) { return as<Broadcast>(e) ? e : hoist(name, e); }
+
+  // 4, 8 or 16 lanes by one instruction or two.
+  Expr one(const Expr& acc, const Expr& a, const Expr& b, bool small) {
+    const int lanes = acc.dtype().lanes;
+    if (lanes == 16) return call(acc.dtype(), "x86.vpdpbusd.512", {acc, a, b});
+    if (lanes == 8) {
+      if (has("x86.vpdpbusd.256")) return call(acc.dtype(), "x86.vpdpbusd.256", {acc, a, b});
+      return small ? avx2_small(acc, a, b) : avx2(acc, a, b);
+    }
+    if (has("x86.vpdpbusd.128")) return call(acc.dtype(), "x86.vpdpbusd.128", {acc, a, b});
+    const DType i8 = DType::i8().with_lanes(16), u8 = DType::u8().with_lanes(16);
+    if (has("arm.usdot")) return call(acc.dtype(), "arm.usdot", {acc, reinterpret(u8, a), reinterpret(i8, b)});
+    return call(acc.dtype(), "arm.sdot", {acc, reinterpret(i8, a), reinterpret(i8, b)});
+  }
+
+  // Bytes below 128: the sum of two products fits an i16, so that pmaddubsw does not saturate.
+  static Expr avx2_small(const Expr& acc, const Expr& a, const Expr& b) {
+    const DType i16 = DType::i16().with_lanes(16);
+    const Expr pairs = call(i16, "x86.pmaddubsw.256",
+                            {reinterpret(DType::u8().with_lanes(32), a), reinterpret(DType::i8().with_lanes(32), b)});
+    return acc + call(acc.dtype(), "x86.pmaddwd.256", {pairs, imm(i16, 1)});
+  }
+
+  // Any bytes: even and odd ones as i16, exact products, sums of two in i32.
+  Expr avx2(const Expr& acc, const Expr& a0, const Expr& b0) {
+    const DType i16 = DType::i16().with_lanes(16), u16 = DType::u16().with_lanes(16);
+    const Expr a = hoist("a", reinterpret(u16, a0)), b = hoist("b", reinterpret(i16, b0));
+    const Expr even =
+        call(acc.dtype(), "x86.pmaddwd.256", {reinterpret(i16, a & imm(u16, 255)), (b << imm(i16, 8)) >> imm(i16, 8)});
+    const Expr odd = call(acc.dtype(), "x86.pmaddwd.256", {reinterpret(i16, a >> imm(u16, 8)), b >> imm(i16, 8)});
+    return (acc + even) + odd;
+  }
+
+  Expr portable(const Expr& acc, const Expr& a0, const Expr& b0) {
+    const DType t = acc.dtype();
+    const Expr a = hoist("a", a0), b = hoist("b", b0);
+    Expr sum = acc;
+    for (int j = 0; j < 4; ++j) {
+      sum = sum + ((a >> imm(t, 8 * j)) & imm(t, 255)) * ((b << imm(t, 24 - 8 * j)) >> imm(t, 24));
+    }
+    return sum;
+  }
+
   const target::Target& target_;
 };
 
 }  // namespace
 
-ir::PrimFunc legalize_dot(const ir::PrimFunc& f, const target::Target& target) {
-  ir::PrimFunc out = f;
-  out.body = Legalizer(target).mutate(f.body);
-  return out;
+PrimFunc legalize_dot(const PrimFunc& f, const target::Target& target) {
+  PrimFunc result = f;
+  result.body = DotLegalizer(target).mutate(f.body);
+  return result;
 }
 
 }  // namespace mlc::lower

@@ -1,11 +1,16 @@
-// Integer dot products (dot4_u8s8, dot4_u7s8) as the target has them:
+// Integer dot products become what the target has.
 //
-//   AVX-512 VNNI, AVX-VNNI     vpdpbusd, 16, 8 or 4 lanes
-//   AVX2                       vpmaddubsw + vpmaddwd, 8 lanes; u7 only: pairs of u8 x s8 products saturate 16 bits
-//   AArch64 i8mm, dotprod      usdot; sdot (u7 only), 4 lanes
-//   anything else              shifts and multiplications
+//   @dot4_u8s8<i32x16>(acc, a, b)   ->   @x86.vpdpbusd.512(acc, a, b)                                with AVX-512 VNNI
+//                                   ->   acc + pmaddwd(even bytes) + pmaddwd(odd bytes)              with AVX2
+//                                   ->   acc + (a & 255) * (b << 24 >> 24) + …                       anywhere
 //
-// Wider vectors are cut into pieces; pieces narrower than any instruction take the last row.
+// | intrinsic | x86 VNNI | AVX2                  | ARM i8mm | ARM dotprod | elsewhere         |
+// |-----------|----------|-----------------------|----------|-------------|-------------------|
+// | dot4_u8s8 | vpdpbusd | pmaddwd, twice        | usdot    | shifts      | shifts and multiplies |
+// | dot4_u7s8 | vpdpbusd | pmaddubsw and pmaddwd | usdot    | sdot        | shifts and multiplies |
+//
+// All are exact. A vector wider than the instruction is cut into pieces; what is left over goes the portable way. A
+// broadcast argument stays a broadcast, so that it can become the instruction's memory operand.
 #pragma once
 
 #include "ir/func.h"

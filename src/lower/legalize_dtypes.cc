@@ -54,7 +54,20 @@ class DtypeLegalizer : public LetHoister {
     if (from.is_float() && from.bits == 32) return narrow(to, a);
     const bool exact = from.is_bool() || (from.is_any_int() && from.bits <= 16);
     if (exact) return narrow(to, cast(f32_like(to), a));
-    return narrow(to, to_odd(cast(DType::f64().with_lanes(to.lanes), a)));
+    return narrow(to, to_odd(cast(DType::f64().with_lanes(to.lanes), fits_f64(a))));
+  }
+
+  // 64-bit integers beyond 2^53 lose their low 12 bits; a bit that stays says that there were any, which is all that a
+  // rounding to 16 bits needs to know.
+  Expr fits_f64(const Expr& a) {
+    const DType t = a.dtype();
+    if (t.bits != 64 || t.is_float()) return a;
+    const Expr v = hoist("i", a);
+    const Expr limit = imm(t, int64_t{1} << 53);
+    Expr small = v < limit;
+    if (t.is_int()) small = logical_and(small, v > zero(t) - limit);
+    const Expr sticky = select(ne(v & imm(t, 0xfff), zero(t)), imm(t, 0x1000), zero(t));
+    return select(small, v, (v & imm(t, ~int64_t{0xfff})) | sticky);
   }
 
   // f64 -> f32 such that a second rounding to 16 bits gives the correctly rounded result: inexact values become odd.

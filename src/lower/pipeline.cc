@@ -8,6 +8,7 @@
 #include "ir/text.h"
 #include "lower/compact_buffers.h"
 #include "lower/expand_math.h"
+#include "lower/legalize_dot.h"
 #include "lower/legalize_dtypes.h"
 #include "lower/lower_blocks.h"
 #include "lower/partition_loops.h"
@@ -87,6 +88,8 @@ const std::vector<Pass>& passes() {
        "hot loops lose the guards of their tail"},
       {"simplify_partitions", any_target<simplify_pass>, Level::kGraph, true, false, "drop empty tails"},
       {"vectorize_loops", any_target<vectorize_loops>, Level::kGraph, false, false, "vectorized loops to vector code"},
+      {"legalize_dot", legalize_dot, Level::kGraph, false, false, "integer dot products as the target has them"},
+      {"legalize_dot", legalize_dot, Level::kGraph, false, false, "integer dot products as the target has them"},
       {"legalize_dtypes", legalize_dtypes, Level::kGraph, false, false, "16-bit float arithmetic in f32"},
       {"expand_math", expand_math, Level::kGraph, false, true, "exp and its kin as polynomials"},
       {"unroll_loops", any_target<unroll_loops>, Level::kGraph, false, false, "unrolled loops to straight-line code"},

@@ -265,6 +265,7 @@ Value* FuncEmitter::emit_reduce(const ir::VectorReduce& n) {
 Value* FuncEmitter::emit_call(const ir::Expr& e, const ir::Call& n) {
   const DType t = e.dtype();
   if (!ir::find_math(n.intrinsic)) return emit_instruction(e, n);
+  if (n.intrinsic.rfind("dot4_", 0) == 0) return fail(t, n.intrinsic + " was not legalized (lower's legalize_dot)");
   if (t.is_float() && t.bits == 16) return fail(t, n.intrinsic + " on a 16-bit float was not legalized");
   std::vector<Value*> args;
   for (const auto& a : n.args) args.push_back(expr(a));
@@ -291,17 +292,9 @@ Value* FuncEmitter::emit_call(const ir::Expr& e, const ir::Call& n) {
 Value* FuncEmitter::emit_instruction(const ir::Expr& e, const ir::Call& n) {
   const ir::HwInstruction* hw = ir::find_instruction(n.intrinsic);
   if (!hw) return fail(e.dtype(), fmt::format("unknown intrinsic {}", n.intrinsic));
-  std::string feature;
-  for (const char c : hw->feature + ",") {  // "avx512bf16,avx512vl": all of them
-    if (c != ',') {
-      feature += c;
-      continue;
-    }
-    if (!feature.empty() && !target_.has(feature)) {
-      return fail(e.dtype(), fmt::format("the instruction {} needs {}, which the target {} does not have", n.intrinsic,
-                                         feature, target_.cpu));
-    }
-    feature.clear();
+  if (!ir::feature_satisfied(hw->feature, [&](std::string_view f) { return target_.has(f); })) {
+    return fail(e.dtype(), fmt::format("the instruction {} needs {}, which the target {} does not have", n.intrinsic,
+                                       hw->feature, target_.cpu));
   }
   std::vector<Value*> args;
   std::vector<Type*> types;
