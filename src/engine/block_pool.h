@@ -2,10 +2,10 @@
 //
 //   BlockPool pool(100);
 //   std::optional<PageId> page = pool.allocate();   // nullopt: none is free
-//   pool.release(*page);
+//   pool.release(*page, /*keep=*/false);
 //
-// A page may have several holders (shared prefixes): retain() adds one, release() takes one away and frees the page
-// with the last.
+// A page may have several holders (shared prefixes). A free page whose content is still of use (keep) is handed out
+// last, the one freed longest ago first; hold() takes it back with its content.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,23 @@ class BlockPool {
  public:
   explicit BlockPool(int64_t num_pages);
   std::optional<PageId> allocate();
-  void retain(PageId page);
-  void release(PageId page);
+  // One more holder, also for a page that is free.
+  void hold(PageId page);
+  // One holder less; the last one frees it.
+  void release(PageId page, bool keep);
   int64_t num_pages() const { return static_cast<int64_t>(holders_.size()); }
-  int64_t num_free() const { return static_cast<int64_t>(free_.size()); }
+  int64_t num_free() const { return num_free_; }
   int num_holders(PageId page) const { return holders_[static_cast<size_t>(page)]; }
 
  private:
-  std::vector<PageId> free_;  // a stack: the page freed last is used first, it is the warmest
+  // The free list: a ring through next_ and prev_ with one extra entry, the anchor.
+  void insert_after(PageId place, PageId page);
+  void unlink(PageId page);
+  PageId anchor() const { return static_cast<PageId>(holders_.size()); }
+
   std::vector<int> holders_;
+  std::vector<PageId> next_, prev_;
+  int64_t num_free_ = 0;
 };
 
 }  // namespace mlc::engine

@@ -252,6 +252,7 @@ void EngineImpl::deliver(std::vector<Output> outputs) {
   {
     std::lock_guard lock(stats_mutex_);
     for (const Output& out : outputs) {
+      stats_.cached_prompt_tokens += out.cached_prompt_tokens;
       if (out.finish_reason == FinishReason::kCancelled)
         ++stats_.cancelled_requests;
       else if (out.finish_reason != FinishReason::kNone)
@@ -322,6 +323,7 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<ModelRunner> runn
   config.max_sequences = options.max_num_sequence;
   config.max_logit_rows = limits.max_logit_rows;
   config.page_size = limits.page_size;
+  config.reuse_prefixes = options.prefix_cache;
   const int64_t sequences = std::min({config.max_sequences, config.max_rows, config.max_logit_rows});
   const int64_t pages_per_sequence = (config.context_window + limits.page_size - 1) / limits.page_size;
   if (options.max_total_tokens > 0) {

@@ -24,12 +24,14 @@ struct EngineOptions {
   int64_t prefill_chunk_size = 0;   // token rows in one step; 0: what the model was compiled for
   int64_t max_total_tokens = 0;     // tokens the KV cache holds; 0: max_num_sequence * context, within memory
   int64_t context_window_size = 0;  // 0: the model's
+  bool prefix_cache = true;         // reuse the KV pages of earlier requests that began with the same tokens
 };
 
 struct EngineStats {
   int64_t running = 0, waiting = 0;  // sequences
   int64_t kv_pages_total = 0, kv_pages_free = 0;
   int64_t prefill_tokens = 0, decode_tokens = 0;  // computed since the start (or reset)
+  int64_t cached_prompt_tokens = 0;               // prompt tokens that the prefix cache saved from being computed
   double prefill_s = 0, decode_s = 0;             // engine time attributed to each
   int64_t finished_requests = 0, cancelled_requests = 0, preemptions = 0, steps = 0;
 };

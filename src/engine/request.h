@@ -59,8 +59,9 @@ struct Output {
   // Counts, valid in the last event.
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
-  double prefill_s = 0;  // from the start of the first step to the first token
-  double decode_s = 0;   // from the first token to the last
+  int64_t cached_prompt_tokens = 0;  // of the prompt tokens: taken from the prefix cache
+  double prefill_s = 0;              // from the start of the first step to the first token
+  double decode_s = 0;               // from the first token to the last
 };
 
 // Called on the engine thread: must be quick and must not call the engine back except submit() and cancel().

@@ -12,7 +12,8 @@ void StepPlan::clear() {
   chunks.clear();
 }
 
-Scheduler::Scheduler(const SchedulerConfig& config) : config_(config), kv_(config.num_pages, config.page_size) {
+Scheduler::Scheduler(const SchedulerConfig& config)
+    : config_(config), kv_(config.num_pages, config.page_size, config.reuse_prefixes) {
   MLC_CHECK(config.max_rows > 0 && config.max_logit_rows > 0 && config.max_sequences > 0, "empty step");
   // Every running sequence must be able to get its one row in every step, or some would starve.
   config_.max_sequences = std::min({config.max_sequences, config.max_rows, config.max_logit_rows});
@@ -48,6 +49,7 @@ std::optional<Output> Scheduler::cancel(RequestId id) {
 }
 
 std::vector<Output> Scheduler::fail_all(const std::string& message) {
+  kv_.forget_prefixes();
   std::vector<Sequence*> all(running_);
   all.insert(all.end(), waiting_.begin(), waiting_.end());
   std::vector<Output> outputs;
@@ -65,6 +67,7 @@ void Scheduler::finish(Sequence& s, FinishReason reason, Output& out) {
   out.finish_reason = reason;
   out.prompt_tokens = s.num_prompt();
   out.completion_tokens = s.num_generated();
+  out.cached_prompt_tokens = s.num_cached;
   kv_.release(s.table);
   std::erase(running_, &s);
   std::erase(waiting_, &s);
@@ -117,19 +120,33 @@ void Scheduler::schedule(Sequence& s, Budget& budget) {
   s.planned = n;
 }
 
+// Prompt tokens that are to be scored need their logits, so they must be computed.
+void Scheduler::attach_prefix(Sequence& s) {
+  if (s.request->prompt_logprobs && s.num_scored + 1 < s.num_prompt()) return;
+  s.num_computed = kv_.attach(s.table, s.tokens);
+}
+
 // Lets waiting sequences in while everything that is known of them, and of those that run, will have pages.
 void Scheduler::admit(Budget& budget) {
+  auto known = [](const Sequence& s) { return std::min(s.num_tokens() + 1, std::max(s.end, s.num_tokens())); };
   int64_t owed = 0;
-  for (const Sequence* s : running_) owed += kv_.missing(s->table, std::min(s->num_tokens() + 1, s->end));
+  for (const Sequence* s : running_) owed += kv_.missing(s->table, known(*s));
   while (!waiting_.empty() && budget.rows > 0 && num_running() < config_.max_sequences) {
     Sequence& s = *waiting_.front();
-    const int64_t needed = kv_.missing(s.table, std::max(s.num_tokens(), std::min(s.num_tokens() + 1, s.end)));
-    if (!running_.empty() && owed + needed > kv_.num_free()) return;
-    if (chunk_size(s, budget) == 0) return;
+    attach_prefix(s);
+    const bool fits = running_.empty() || owed + kv_.missing(s.table, known(s)) <= kv_.num_free();
+    if (!fits || chunk_size(s, budget) == 0) {
+      kv_.release(s.table);
+      s.num_computed = 0;
+      return;
+    }
+    if (!s.started) s.num_cached = std::min(s.num_computed, s.num_prompt());
+    s.started = true;
     waiting_.pop_front();
     running_.push_back(&s);
+    s.planned = 0;
     schedule(s, budget);
-    owed += kv_.missing(s.table, std::min(s.num_tokens() + 1, s.end));
+    owed += kv_.missing(s.table, known(s));
   }
 }
 
@@ -183,7 +200,11 @@ std::vector<Output> Scheduler::commit(const StepPlan& plan, const StepResult& re
     auto it = sequences_.find(chunk.id);
     Output out;
     out.id = chunk.id;
-    if (it != sequences_.end()) it->second->num_computed += chunk.num_rows;
+    if (it != sequences_.end()) {
+      Sequence& s = *it->second;
+      s.num_computed += chunk.num_rows;
+      kv_.remember(s.table, s.tokens, s.num_computed);
+    }
     for (; row < plan.logits.size() && plan.logits[row].id == chunk.id; ++row) {
       if (it != sequences_.end() && out.finish_reason == FinishReason::kNone) {
         commit_row(*it->second, plan.logits[row], result.rows[row], out);
@@ -222,22 +243,24 @@ void Scheduler::commit_row(Sequence& s, const LogitRow& row, const RowResult& re
 
 void Scheduler::check_integrity() const {
   std::vector<int> held(static_cast<size_t>(kv_.num_pages()), 0);
-  int64_t total = 0;
   for (const auto& [id, s] : sequences_) {
     MLC_CHECK(s->num_computed <= s->num_tokens(), "sequence {} computed more than it has", id);
     MLC_CHECK(kv_.missing(s->table, s->num_computed) == 0, "sequence {} has tokens without pages", id);
-    for (PageId page : s->table.pages) {
-      ++held[static_cast<size_t>(page)];
-      ++total;
+    for (size_t i = 0; i < s->table.pages.size(); ++i) {
+      const PageId page = s->table.pages[i];
+      const bool first = ++held[static_cast<size_t>(page)] == 1;
+      const bool full = static_cast<int64_t>(i + 1) * kv_.page_size() <= s->num_computed;
+      MLC_CHECK(first || (full && kv_.is_shareable(page)), "page {} is shared but may still be written", page);
     }
   }
+  int64_t free = 0;
   for (size_t page = 0; page < held.size(); ++page) {
-    MLC_CHECK(held[page] <= 1 && held[page] == kv_.pool().num_holders(static_cast<PageId>(page)),
+    free += held[page] == 0;
+    MLC_CHECK(held[page] == kv_.pool().num_holders(static_cast<PageId>(page)),
               "page {} is in {} tables but has {} holders", page, held[page],
               kv_.pool().num_holders(static_cast<PageId>(page)));
   }
-  MLC_CHECK(total + kv_.num_free() == kv_.num_pages(), "{} held + {} free != {} pages", total, kv_.num_free(),
-            kv_.num_pages());
+  MLC_CHECK(free == kv_.num_free(), "{} pages are in no table, {} are free", free, kv_.num_free());
   MLC_CHECK(sequences_.size() == running_.size() + waiting_.size(), "a sequence is in no queue");
   for (const Sequence* s : waiting_) MLC_CHECK(s->table.pages.empty(), "sequence {} holds pages while it waits", s->id);
 }

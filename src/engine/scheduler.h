@@ -6,8 +6,9 @@
 //
 // Policy: continuous batching, first come first served. A step first gives every sequence that lacks one token its row
 // (so a long prompt never stalls the others), then fills the token budget with prompt chunks in order of arrival. When
-// pages run out the newest sequence is preempted: its pages are freed and its tokens are computed again later, which
-// gives the same output. A sequence alone always fits (the context window is capped by the pool).
+// pages run out the newest sequence is preempted: its pages are freed and its tokens are computed again later (unless
+// its pages are still there), which gives the same output. A sequence alone always fits (the context window is capped
+// by the pool).
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,7 @@ struct SchedulerConfig {
   int64_t context_window = 0;  // tokens of one sequence
   int64_t num_pages = 0;
   int64_t page_size = 16;
+  bool reuse_prefixes = true;  // start from the pages of an earlier sequence that began in the same way
 };
 
 // The progress of one request.
@@ -38,7 +40,9 @@ struct Sequence {
   std::vector<int32_t> tokens;  // prompt, then what was generated
   int64_t num_computed = 0;     // tokens whose K and V are in the cache
   int64_t num_scored = 0;       // prompt tokens whose log-probability was delivered
+  int64_t num_cached = 0;       // prompt tokens that were never computed: an earlier sequence had them
   int64_t end = 0;              // number of tokens at which it ends for its length
+  bool started = false;         // was in a step before
   int64_t planned = 0;          // rows in the step being planned
   BlockTable table;
 
@@ -82,6 +86,7 @@ class Scheduler {
   void schedule(Sequence& s, Budget& budget);
   void preempt_newest(Budget& budget);
   void admit(Budget& budget);
+  void attach_prefix(Sequence& s);
   void emit(const Sequence& s, StepPlan& plan) const;
   void commit_chunk(Sequence& s, const Chunk& chunk, Output& out);
   void commit_row(Sequence& s, const LogitRow& row, const RowResult& result, Output& out);

@@ -61,6 +61,7 @@ struct Rig {
     if (out.finish_reason != FinishReason::kNone) {
       reasons[out.id] = out.finish_reason;
       EXPECT_EQ(out.completion_tokens, static_cast<int64_t>(tokens.size()));
+      cached_tokens += out.cached_prompt_tokens;
     }
   }
 
@@ -72,6 +73,7 @@ struct Rig {
   std::map<RequestId, History> generated;
   std::map<RequestId, std::vector<TokenLogprob>> prompt_scores;
   std::map<RequestId, FinishReason> reasons;
+  int64_t cached_tokens = 0;
 };
 
 // Greedy generation straight from the definition.
@@ -100,7 +102,11 @@ int property_cases(int fallback) {
 }
 
 // Arrivals, lengths, cancels, pool and step sizes at random; every output is compared with the oracle.
-void random_history(uint32_t seed) {
+struct Coverage {
+  int64_t preemptions = 0, cached_tokens = 0, cancelled = 0;
+};
+
+void random_history(uint32_t seed, Coverage& coverage) {
   std::mt19937 rng(seed);
   auto below = [&](int64_t n) { return static_cast<int64_t>(rng() % static_cast<uint64_t>(n)); };
   SchedulerConfig config;
@@ -110,6 +116,7 @@ void random_history(uint32_t seed) {
   config.max_rows = 1 + below(24);
   config.max_logit_rows = 1 + below(8);
   config.max_sequences = 1 + below(8);
+  config.reuse_prefixes = below(3) > 0;
   FakeRunnerOptions fake;
   fake.vocab_size = 12;
   fake.context_window = config.context_window;
@@ -126,6 +133,14 @@ void random_history(uint32_t seed) {
       Request r;
       const int64_t length = 1 + below(config.context_window - 1);
       for (int64_t i = 0; i < length; ++i) r.prompt.push_back(static_cast<int32_t>(below(fake.vocab_size)));
+      if (below(2) == 0 && !requests.empty()) {  // begins like an earlier one, or like its conversation so far
+        const RequestId earlier = 1 + static_cast<RequestId>(below(static_cast<int64_t>(requests.size())));
+        History start = requests[earlier]->prompt;
+        if (below(2) == 0) start.insert(start.end(), rig.generated[earlier].begin(), rig.generated[earlier].end());
+        const auto shared =
+            static_cast<size_t>(below(std::min<int64_t>(length, static_cast<int64_t>(start.size())) + 1));
+        std::copy_n(start.begin(), shared, r.prompt.begin());
+      }
       if (below(2) == 0) r.max_tokens = below(12);
       if (below(2) == 0) r.stop_token_ids = {0, 5};
       r.ignore_eos = below(4) == 0;
@@ -146,6 +161,9 @@ void random_history(uint32_t seed) {
     if (::testing::Test::HasFailure()) return;
   }
   ASSERT_EQ(rig.reasons.size(), requests.size()) << "a request never ended";
+  coverage.preemptions += rig.scheduler.num_preemptions();
+  coverage.cached_tokens += rig.cached_tokens;
+  coverage.cancelled += static_cast<int64_t>(cancelled.size());
   EXPECT_EQ(rig.scheduler.kv().num_free(), config.num_pages);
   for (const auto& [id, request] : requests) {
     const auto [expected, reason] = oracle(fake, *request, config.context_window);
@@ -169,10 +187,15 @@ void random_history(uint32_t seed) {
 
 TEST(Scheduler, RandomHistories) {
   const int cases = property_cases(2000);
+  Coverage coverage;
   for (int seed = 0; seed < cases; ++seed) {
-    random_history(static_cast<uint32_t>(seed));
+    random_history(static_cast<uint32_t>(seed), coverage);
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
+  // The histories reach what they are there to test.
+  EXPECT_GT(coverage.preemptions, cases / 20);
+  EXPECT_GT(coverage.cached_tokens, cases / 2);
+  EXPECT_GT(coverage.cancelled, cases / 20);
 }
 
 SchedulerConfig small_config() {
@@ -224,6 +247,29 @@ TEST(Scheduler, PreemptsTheNewestAndRecomputes) {
   EXPECT_GT(rig.scheduler.num_preemptions(), 0);
   EXPECT_EQ(rig.generated[1], oracle(rig.fake, *a, 24).first);
   EXPECT_EQ(rig.generated[2], oracle(rig.fake, *b, 24).first);
+}
+
+TEST(Scheduler, AConversationStartsFromItsEarlierPages) {
+  const auto config = small_config();  // pages of 4 tokens
+  Rig rig(config, fake_for(config));
+  rig.scheduler.add(1, make_request({1, 2, 3, 4, 5, 6}, 5));
+  while (rig.step()) {
+  }
+  History next = {1, 2, 3, 4, 5, 6};
+  next.insert(next.end(), rig.generated[1].begin(), rig.generated[1].end());  // 11 tokens, 10 of them computed
+  next.push_back(9);
+  const auto request = make_request(next, 3);
+  rig.scheduler.add(2, request);
+  ASSERT_TRUE(rig.step());
+  EXPECT_EQ(rig.plan.positions.front(), 8);
+  EXPECT_EQ(rig.plan.num_rows(), 4);
+  while (rig.step()) {
+  }
+  EXPECT_EQ(rig.generated[2], oracle(rig.fake, *request, config.context_window).first);
+  // The same prompt once more: the last token is always computed, for its logits.
+  rig.scheduler.add(3, make_request({1, 2, 3, 4}, 2));
+  ASSERT_TRUE(rig.step());
+  EXPECT_EQ(rig.plan.num_rows(), 4);
 }
 
 TEST(Scheduler, ZeroTokensScoresThePrompt) {

@@ -1,0 +1,44 @@
+#include "engine/prefix_cache.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "engine/random.h"
+
+namespace mlc::engine {
+
+size_t PrefixCache::Hash::operator()(const Key& key) const {
+  uint64_t h = mix64(key.parent);
+  for (int32_t token : key.tokens) h = mix64(h ^ static_cast<uint32_t>(token));
+  return static_cast<size_t>(h);
+}
+
+std::optional<PrefixCache::Match> PrefixCache::find(uint64_t parent, std::span<const int32_t> tokens) const {
+  auto it = entries_.find(Key{parent, {tokens.begin(), tokens.end()}});
+  if (it == entries_.end()) return std::nullopt;
+  return it->second;
+}
+
+uint64_t PrefixCache::insert(uint64_t parent, std::span<const int32_t> tokens, PageId page) {
+  MLC_CHECK(!holds(page), "page {} holds two prefixes", page);
+  const auto [it, fresh] = entries_.try_emplace(Key{parent, {tokens.begin(), tokens.end()}}, Match{page, next_node_});
+  if (fresh) {
+    of_page_[static_cast<size_t>(page)] = &it->first;  // stable: entries never move
+    ++next_node_;
+  }
+  return it->second.node;
+}
+
+void PrefixCache::erase(PageId page) {
+  const Key*& key = of_page_[static_cast<size_t>(page)];
+  if (key == nullptr) return;
+  entries_.erase(entries_.find(*key));
+  key = nullptr;
+}
+
+void PrefixCache::clear() {
+  entries_.clear();
+  std::fill(of_page_.begin(), of_page_.end(), nullptr);
+}
+
+}  // namespace mlc::engine
