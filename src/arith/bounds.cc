@@ -143,9 +143,20 @@ class Analysis {
     return unite(of(x.if_true), of(x.if_false));
   }
 
+  // Finite bounds whose combination leaves the type: the value wraps for sure, whatever index arithmetic may promise.
+  static bool overflows(const IntSet& base, const IntSet& stride, int64_t n) {
+    for (int64_t b : {base.min, base.max}) {
+      for (int64_t s : {stride.min, stride.max}) {
+        if (!infinite(b) && !infinite(s) && infinite(add(b, mul(s, n)))) return true;
+      }
+    }
+    return false;
+  }
+
   IntSet ramp(DType t, const Ramp& x) {
     const IntSet base = of(x.base), stride = of(x.stride);
     const int64_t n = t.lanes - 1;
+    if (overflows(base, stride, n)) return IntSet::all(t);
     return {add(base.min, std::min<int64_t>(0, mul(stride.min, n))),
             add(base.max, std::max<int64_t>(0, mul(stride.max, n)))};
   }
@@ -235,10 +246,14 @@ IntSet intersect(const IntSet& a, const IntSet& b) {
   return s.min <= s.max ? s : a;
 }
 
+// Constants beyond any buffer's size are data, not indices.
+static constexpr int64_t kLargestIndex = int64_t{1} << 47;
+
 bool is_index_math(const Expr& e) {
   if (e.dtype().scalar() != DType::i64()) return false;
   return match(
-      e, [](const IntImm&) { return true; }, [](const FloatImm&) { return false; }, [](const VarRef&) { return true; },
+      e, [](const IntImm& x) { return x.value >= -kLargestIndex && x.value <= kLargestIndex; },
+      [](const FloatImm&) { return false; }, [](const VarRef&) { return true; },
       [](const Unary& x) { return x.op == UnaryOp::kNeg && is_index_math(x.a); },
       [](const Binary& x) {
         switch (x.op) {

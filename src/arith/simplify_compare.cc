@@ -150,6 +150,7 @@ bool Simplifier::prove(const Expr& cond) {
 // A comparison of ramps and broadcasts is monotonic in the lane: the first and the last decide.
 std::optional<bool> Simplifier::decide_lanes(const Binary& x) {
   if (x.op != BinaryOp::kLt && x.op != BinaryOp::kLe) return std::nullopt;
+  if (!is_index_math(x.a) || !is_index_math(x.b)) return std::nullopt;
   const int lanes = x.a.dtype().lanes;
   auto at = [&](const Expr& e, int lane) -> Expr {
     if (const Broadcast* b = as<Broadcast>(e)) return b->a;
@@ -159,7 +160,7 @@ std::optional<bool> Simplifier::decide_lanes(const Binary& x) {
   bool all_true = true, all_false = true;
   for (int lane : {0, lanes - 1}) {
     Expr a = at(x.a, lane), b = at(x.b, lane);
-    if (!a || !b || !is_index_math(a) || !is_index_math(b)) return std::nullopt;
+    if (!a || !b) return std::nullopt;
     const Expr c = mutate(binary(x.op, a, b));
     all_true = all_true && is_const(c, 1);
     all_false = all_false && is_const(c, 0);

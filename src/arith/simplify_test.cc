@@ -7,7 +7,9 @@
 
 #include "arith/affine.h"
 #include "ir/interp.h"
+#include "ir/random_program.h"
 #include "ir/text.h"
+#include "ir/verify.h"
 
 namespace mlc::arith {
 namespace {
@@ -280,6 +282,66 @@ TEST(SimplifyProperty, LinearFormsKeepValues) {
     const auto before = values(r, e, 9), after = values(r, linear_form(e).to_expr(), 9);
     ASSERT_EQ(before, after) << "seed " << c << "\n" << print(e) << "\n" << print(linear_form(e).to_expr());
   }
+}
+
+TEST(SimplifyProperty, KeepsTheResultsOfPrograms) {
+  for (int c = 0; c < num_cases(400); ++c) {
+    RandomOptions options;
+    options.lowered = c % 2 == 0;
+    const RandomProgram p = random_program(static_cast<uint64_t>(c) + 100000, options);
+    const PrimFunc g = simplify(p.func);
+    Result<void> ok = verify(g, options.lowered ? Level::kLowered : Level::kScheduled);
+    ASSERT_TRUE(ok) << "seed " << c << "\n" << ok.error().message;
+    auto x = p.buffers, y = p.buffers;
+    ASSERT_TRUE(interpret(p.func, raw_buffers(x), p.sizes)) << "seed " << c;
+    Result<void> ran = interpret(g, raw_buffers(y), p.sizes);
+    ASSERT_TRUE(ran) << "seed " << c << "\n" << ran.error().message << print(g);
+    for (size_t b = 0; b < x.size(); ++b) {
+      ASSERT_EQ(first_difference(g.buffers[b]->dtype, x[b], y[b]), -1) << "seed " << c << "\n"
+                                                                       << print(p.func) << print(g);
+    }
+  }
+}
+
+// What prove() accepts about loops holds in every iteration.
+TEST(SimplifyProperty, ProofsAboutLoopsHold) {
+  int proven = 0;
+  for (int c = 0; c < num_cases(3000); ++c) {
+    std::mt19937 rng(static_cast<uint32_t>(c) + 3);
+    auto pick = [&](int n) { return static_cast<int64_t>(rng() % static_cast<uint32_t>(n)); };
+    const Var n = var("n"), m = var("m"), i = var("i"), j = var("j");
+    const Expr tiles = floordiv(n + 3, 4), rest = min(Expr(4), n - i * 4);
+    const Expr extents_i[] = {n, m, n + m, tiles}, extents_j[] = {m, Expr(4), rest, Expr(3), i + 1};
+    const Expr ei = extents_i[pick(4)], ej = extents_j[pick(5)];
+    const Expr terms[] = {n,         m,        i, j, i * 4, i * m, j * n, n * m, tiles, floordiv(i, 4), floormod(j, 4),
+                          min(i, j), max(n, m)};
+    auto side = [&] {
+      Expr e = terms[pick(13)];
+      for (int64_t t = pick(3); t > 0; --t) e = pick(3) ? e + terms[pick(13)] : e - terms[pick(13)];
+      return e + Expr(pick(9) - 4);
+    };
+    const Expr claim = pick(4) ? side() < side() : (pick(2) ? side() <= side() : ne(side(), side()));
+    Bounds b;
+    b.set(n, {0, IntSet::kInf});
+    b.set(m, {0, IntSet::kInf});
+    b.bind(i, 0, ei);
+    b.bind(j, 0, ej);
+    const bool facts = pick(3) == 0;
+    const Expr fact = side() <= side();
+    if (facts) b.assume(fact);
+    if (!prove(claim, b)) continue;
+    ++proven;
+    Stmt body = assume(claim);
+    if (facts) body = if_(fact, body);
+    PrimFunc f{"f", {}, {n, m}, for_(i, 0, ei, for_(j, 0, ej, body)), {}};
+    for (int64_t nv = 0; nv < 6; ++nv) {
+      for (int64_t mv = 0; mv < 6; ++mv) {
+        Result<void> ok = interpret(f, {}, {nv, mv});
+        ASSERT_TRUE(ok) << "seed " << c << " n " << nv << " m " << mv << "\n" << ok.error().message << "\n" << print(f);
+      }
+    }
+  }
+  EXPECT_GT(proven, num_cases(3000) / 50);
 }
 
 }  // namespace

@@ -86,8 +86,9 @@ Expr Generator::constant(DType t) {
     static constexpr double kValues[] = {0, 1, -1, 0.5, 2, -3, 0.1, 100, 1e-3, 65504, INFINITY};
     return fimm(t, kValues[pick(11)]);
   }
+  // Constants and variables of type i64 stay small: index arithmetic does not overflow. Values from memory may.
   static constexpr int64_t kValues[] = {0, 1, 2, 3, 7, 15, 16, 127, 255, -1, -128, INT64_MAX, INT64_MIN};
-  return imm(t, chance(50) ? pick(20) - 3 : kValues[pick(13)]);
+  return imm(t, chance(50) ? pick(20) - 3 : kValues[pick(t == DType::i64() ? 11 : 13)]);
 }
 
 const Buffer* Generator::buffer_of(DType scalar) {
@@ -324,18 +325,20 @@ Stmt Generator::for_stmt(int depth) {
   Var v = var(name("i"));
   Expr extent = Expr(1 + pick(4));
   if (chance(25)) extent = ir::min(n_, Expr(3));
-  if (chance(20)) extent = cast(DType::i64(), gen(DType::u8(), 2) & imm(DType::u8(), 3));  // data dependent
+  const bool data_dependent = chance(20);
+  if (data_dependent) extent = cast(DType::i64(), gen(DType::u8(), 2) & imm(DType::u8(), 3));
   Expr min = chance(70) ? Expr(0) : Expr(pick(9) - 4);
   vars_.push_back(v);
   Stmt body = stmts(depth - 1);
-  if (chance(20)) body = seq({assume(v < min + extent), body});
+  if (!data_dependent && chance(20)) body = seq({assume(v < min + extent), body});
   vars_.pop_back();
   return for_(v, min, extent, body);
 }
 
 Stmt Generator::let_stmt(int depth) {
   Var v = var(name("x"), scalar_type());
-  Expr value = gen(v.dtype(), options_.max_depth);
+  Expr value = v.dtype() == DType::i64() ? cast(DType::i64(), gen(DType::i32(), options_.max_depth))
+                                         : gen(v.dtype(), options_.max_depth);
   vars_.push_back(v);
   Stmt body = stmts(depth - 1);
   vars_.pop_back();
