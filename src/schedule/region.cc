@@ -75,20 +75,43 @@ class Collector : public Visitor {
   }
 };
 
-void add_declared(const std::vector<BufferRegion>& regions, bool write, std::vector<Access>& out) {
+// Equal regions of one buffer get the same made-up variables, so that they can be seen to be equal.
+using RegionVars = std::map<std::pair<Buffer, size_t>, LoopSpec>;
+
+void add_declared(const std::vector<BufferRegion>& regions, bool write, RegionVars& vars, std::vector<Access>& out) {
   for (const BufferRegion& r : regions) {
     Access a{r.buffer, {}, {}, write, false, false};
-    for (const Range& range : r.ranges) {
+    for (size_t d = 0; d < r.ranges.size(); ++d) {
+      const Range& range = r.ranges[d];
       if (is_const(range.extent, 1)) {
         a.indices.push_back(range.min);
         continue;
       }
-      Var v = var("r");
-      a.inner[v] = range.extent;
-      a.indices.push_back(is_const(range.min, 0) ? Expr(v) : range.min + Expr(v));
+      LoopSpec& known = vars[{r.buffer, d}];
+      if (!known.var || !equal(known.extent, range.extent)) known = {var("r"), range.extent};
+      a.inner[known.var] = range.extent;
+      a.indices.push_back(is_const(range.min, 0) ? Expr(known.var) : range.min + Expr(known.var));
     }
     out.push_back(std::move(a));
   }
+}
+
+// Is a declared region all that is touched, or only a bound? Tensorized blocks and plain tiles of a block are exact.
+bool declares_exactly(const Block& block) {
+  if (block.annotations.count("tensorized")) return true;
+  bool exact = true, nested = false;
+  for_each_stmt(block.body, [&](const Stmt& s) {
+    if (const Block* b = as<Block>(s)) {
+      nested = true;
+      exact &= !b->predicate;
+    }
+    if (as<If>(s)) exact = false;
+    if (const Store* st = as<Store>(s)) {
+      exact &= !st->predicate && st->value.dtype().lanes == 1;
+      for (const Expr& i : st->indices) exact &= as<VarRef>(i) || as_const_int(i);
+    }
+  });
+  return exact && nested;
 }
 
 }  // namespace
@@ -106,8 +129,12 @@ std::vector<Access> accesses_of(const Block& block) {
     return std::move(c.out);
   }
   std::vector<Access> out;
-  add_declared(block.reads, false, out);
-  add_declared(block.writes, true, out);
+  RegionVars vars;
+  add_declared(block.reads, false, vars, out);
+  add_declared(block.writes, true, vars, out);
+  if (!declares_exactly(block)) {
+    for (Access& a : out) a.conditional = true;
+  }
   return out;
 }
 
@@ -307,25 +334,43 @@ Box View::box(const Access& a) const {
   return box;
 }
 
+namespace {
+
+// Loops outside are fixed while two iterations are compared: their terms only shift the sum.
+void keep_terms(std::vector<IterSum>& sums, const std::set<Var>& vars) {
+  for (IterSum& s : sums) {
+    std::erase_if(s.terms, [&](const IterTerm& t) { return vars.count(t.var) == 0; });
+  }
+}
+
+}  // namespace
+
 bool View::distinct_instances(const std::set<Var>& vars) const {
   std::vector<IterSum> sums;
   for (const IterVar& it : block_->iters) {
     if (auto s = parse_iter(it.binding, loops_, bounds_)) sums.push_back(*s);
   }
+  std::set<Var> free = vars;
+  free.insert(inner_.begin(), inner_.end());
+  keep_terms(sums, free);
   return determine(sums, vars, loops_, limits_, bounds_);
 }
 
 bool View::distinct_elements(const Access& a, const std::set<Var>& vars) const {
   LoopExtents loops = loops_;
   Bounds bounds = bounds_;
+  std::set<Var> free = vars;
+  free.insert(inner_.begin(), inner_.end());
   for (const auto& [v, e] : a.inner) {
     loops[v] = e;
     bounds.bind(v, 0, e);
+    free.insert(v);
   }
   std::vector<IterSum> sums;
   for (const Expr& index : in_loops(a)) {
     if (auto s = parse_iter(index, loops, bounds)) sums.push_back(*s);
   }
+  keep_terms(sums, free);
   return determine(sums, vars, loops, limits_, bounds);
 }
 

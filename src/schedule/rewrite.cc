@@ -8,14 +8,23 @@ using namespace ir;  // NOLINT
 using arith::prove;
 using arith::simplify;
 
+namespace {
+
+const char* kind_name(ForKind kind) {
+  static constexpr const char* kNames[] = {"serial", "parallel", "vectorized", "unrolled", "bound to a thread"};
+  return kNames[static_cast<int>(kind)];
+}
+
+}  // namespace
+
 Result<void> expect_serial(const LoopAt& at, const char* what) {
   if (at.node->kind == ForKind::kSerial) return {};
-  static constexpr const char* kNames[] = {"serial", "parallel", "vectorized", "unrolled", "bound to a thread"};
-  return error("{} is {} already; {} it before that", at.label, kNames[static_cast<int>(at.node->kind)], what);
+  return error("{} is {} already; {} it before that", at.label, kind_name(at.node->kind), what);
 }
 
 Result<Change> with_kind(const State& s, const LoopAt& at, ForKind kind, const std::string& thread) {
-  MLC_TRY_VOID(expect_serial(at, "keep"));
+  if (at.node->kind == kind && at.node->thread == thread) return Change{s.func.body, {}, {}};
+  if (at.node->kind != ForKind::kSerial) return error("{} is {} already", at.label, kind_name(at.node->kind));
   MLC_TRY_VOID(check_independent(s, at.path, kind, thread));
   For f = *at.node;
   f.kind = kind;

@@ -43,7 +43,7 @@ bool nodes_repeat(const Stmt& body) {
 Schedule::Schedule(PrimFunc f) {
   if (nodes_repeat(f.body)) f.body = refresh(f.body);
   FromZero from_zero;
-  f.body = from_zero.mutate(f.body);
+  f.body = derive_block_regions(from_zero.mutate(f.body), true);
   std::set<std::string> names;
   for_each_stmt(f.body, [&](const Stmt& s) {
     if (const Block* b = as<Block>(s)) {

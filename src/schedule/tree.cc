@@ -270,6 +270,30 @@ Block with_regions(Block block) {
   return block;
 }
 
+namespace {
+
+class DeriveRegions : public Mutator {
+ public:
+  bool only_missing = false;
+  using Mutator::mutate;
+  Expr mutate(const Expr& e) override { return e; }
+  Stmt mutate(const Stmt& s) override {
+    Stmt out = Mutator::mutate(s);
+    const Block* b = as<Block>(out);
+    if (!b || b->annotations.count("tensorized")) return out;
+    if (only_missing && (!b->reads.empty() || !b->writes.empty())) return out;
+    return make_stmt(with_regions(*b));
+  }
+};
+
+}  // namespace
+
+Stmt derive_block_regions(const Stmt& body, bool only_missing) {
+  DeriveRegions m;
+  m.only_missing = only_missing;
+  return m.mutate(body);
+}
+
 Stmt nest(const std::vector<LoopSpec>& loops, Stmt body) {
   for (size_t i = loops.size(); i-- > 0;) body = for_(loops[i].var, 0, loops[i].extent, std::move(body));
   return body;

@@ -63,6 +63,9 @@ ir::Stmt insert_after(const ir::Stmt& body, const ir::Stmt& added, const std::fu
 
 // The block with reads and writes derived anew from its code.
 ir::Block with_regions(ir::Block block);
+// The statement with the regions of its blocks derived anew (`only_missing`: of those that declare none). Tensorized
+// blocks keep theirs.
+ir::Stmt derive_block_regions(const ir::Stmt& body, bool only_missing);
 // Loops around a statement, outermost first.
 struct LoopSpec {
   ir::Var var;

@@ -51,18 +51,6 @@ bool read_as_scalars(const Stmt& body, const Buffer& b) {
   return fine;
 }
 
-class RefreshRegions : public Mutator {
- public:
-  using Mutator::mutate;
-  Expr mutate(const Expr& e) override { return e; }
-  Stmt mutate(const Stmt& s) override {
-    Stmt out = Mutator::mutate(s);
-    const Block* b = as<Block>(out);
-    if (!b || b->annotations.count("tensorized")) return out;
-    return make_stmt(with_regions(*b));
-  }
-};
-
 }  // namespace
 
 Result<Change> apply(const State& s, const ComputeInline& x) {
@@ -82,7 +70,13 @@ Result<Change> apply(const State& s, const ComputeInline& x) {
   for (size_t i = 0; dims && i < at.node->iters.size(); ++i) {
     if (!used.count(static_cast<int>(i)) && !is_const(at.node->iters[i].extent, 1)) dims.reset();
   }
-  if (!dims) return error("{} does not write {} through each of its variables once", at.label, b->name);
+  const arith::Bounds bounds = bounds_along(s.func, at.path);
+  for (size_t d = 0; dims && d < dims->size(); ++d) {
+    if ((*dims)[d] < 0) continue;
+    const IterVar& it = at.node->iters[static_cast<size_t>((*dims)[d])];
+    if (!arith::prove_equal(it.extent, b->shape[d], bounds)) dims.reset();
+  }
+  if (!dims) return error("{} does not write all of {} through each of its variables once", at.label, b->name);
   if (touches(accesses_of(*at.node), b, false)) return error("{} reads {}, which it writes", at.label, b->name);
   const std::vector<Path> blocks = scope_blocks(s, at.path);
   size_t self = 0;
@@ -102,8 +96,7 @@ Result<Change> apply(const State& s, const ComputeInline& x) {
   };
   Stmt body = without(s.func.body, at.path.back());
   body = undeclare(replace_loads(body, b, inlined), b);
-  RefreshRegions refresh_regions;
-  return Change{refresh_regions.mutate(body), {}, {}};
+  return Change{derive_block_regions(body, false), {}, {}};
 }
 
 }  // namespace mlc::schedule

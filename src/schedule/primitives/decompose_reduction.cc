@@ -96,12 +96,7 @@ Result<Change> apply(const State& s, const DecomposeReduction& x) {
   for (IterVar& it : init.iters) it.binding = substitute(it.binding, loops);
   init.predicate = predicate ? substitute(predicate, loops) : Expr();
   const std::string name = init.name;
-  Stmt init_nest = make_stmt(with_regions(std::move(init)));
-  for (size_t i = specs.size(); i-- > 0;) {
-    For f{specs[i].var, Expr(0), specs[i].extent, ForKind::kSerial, init_nest, {}, {}};
-    if (inside[i]->kind == ForKind::kVectorized || inside[i]->kind == ForKind::kUnrolled) f.kind = inside[i]->kind;
-    init_nest = make_stmt(std::move(f));
-  }
+  Stmt init_nest = nest(specs, make_stmt(with_regions(std::move(init))));
   Block update = *at.node;
   update.init = {};
   Stmt updated = replace(loop.path.back(), at.path.back(), make_stmt(with_regions(std::move(update))));

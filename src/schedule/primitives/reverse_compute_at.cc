@@ -62,6 +62,25 @@ Result<void> check_between(const std::vector<Path>& blocks, size_t self, const B
   return {};
 }
 
+// All iterations together finish all that the consumer reads, so that each of its instances finds a place.
+Result<void> check_all_written(const State& s, const Producers& p, const Buffer& b, const BlockAt& at) {
+  View reader(s.func, at.path, nullptr);
+  for (const Access& r : accesses_of(*at.node)) {
+    if (r.write || !(r.buffer == b)) continue;
+    if (r.conditional) return error("{} reads {} only under a condition", at.label, b->name);
+    Box need = reader.box(r);
+    for (const Path* path : p.inside) {
+      View writer(s.func, *path, nullptr);
+      for (const Access& w : accesses_of(block_of(*path))) {
+        if (!w.write || !(w.buffer == b) || covers(writer.box(w), need, b, writer.bounds())) continue;
+        return error("{}: block {} is not known to write all that it reads of {}", at.label, block_of(*path).name,
+                     b->name);
+      }
+    }
+  }
+  return {};
+}
+
 // Where the read boxes agree, what one iteration finishes; else why not.
 Result<Box> finished_box(const State& s, const Producers& p, const Buffer& b, const BlockAt& at, const LoopAt& loop) {
   std::optional<Box> box;
@@ -112,6 +131,7 @@ Result<Change> apply(const State& s, const ReverseComputeAt& x) {
   std::vector<bool> known(at.node->iters.size(), false);
   for (const IterVar& it : at.node->iters) domain.push_back({Expr(0), it.extent});
   for (const Buffer& b : producers.buffers) {
+    MLC_TRY_VOID(check_all_written(s, producers, b, at));
     MLC_TRY(Box box, finished_box(s, producers, b, at, loop));
     for (const Access& r : accesses_of(*at.node)) {
       if (r.write || !(r.buffer == b)) continue;

@@ -21,8 +21,9 @@ Result<Link> find_link(const State& s, const std::vector<Path>& blocks, size_t s
   for (const Buffer& b : read_buffers(*at.node)) {
     if (is_parameter(s.func, b)) continue;
     std::vector<const Path*> w = writers(blocks, b), r = readers(blocks, b);
+    std::erase_if(r, [&](const Path* p) { return w.size() == 1 && p == w[0]; });
     if (w.size() != 1 || r.size() != 1 || w[0] == &blocks[self]) {
-      why = fmt::format("{} has {} writers and {} readers; expected one of each", b->name, w.size(), r.size());
+      why = fmt::format("{} has {} writers and {} other readers; expected one of each", b->name, w.size(), r.size());
       continue;
     }
     const Block& p = block_of(*w[0]);
@@ -119,7 +120,13 @@ Result<Change> apply(const State& s, const ReverseComputeInline& x) {
   if (!dims) {
     return error("{} does not read all of {} through each of its variables once", at.label, link.buffer->name);
   }
-  if (accesses_of(producer).size() && touches(accesses_of(producer), link.buffer, false)) {
+  View whole_view(s.func, *link.producer, nullptr);
+  for (const Access& a : accesses_of(producer)) {
+    if (a.write && !covers(whole_view.box(a), whole(link.buffer), link.buffer, whole_view.bounds())) {
+      return error("{}: block {} is not known to write all of {}", at.label, producer.name, link.buffer->name);
+    }
+  }
+  if (touches(accesses_of(producer), link.buffer, false)) {
     return error("block {} reads {}, which it writes", producer.name, link.buffer->name);
   }
   Stmt store_made = replace_loads(make_stmt(*use), link.buffer, [&](const std::vector<Expr>&) { return made.value; });

@@ -56,10 +56,15 @@ class Matcher {
   std::set<Var> tile_;
   Bounds bounds_;
 
-  bool fail(std::string reason) {
-    if (why.empty()) why = std::move(reason);
+  // What is told is the difference met after the most has matched: operands may be tried in both orders.
+  bool fail(std::string reason, size_t matched = 0) {
+    if (why.empty() || matched + placements.size() > weight_) {
+      why = std::move(reason);
+      weight_ = matched + placements.size();
+    }
     return false;
   }
+  size_t weight_ = 0;
   bool differ(const Expr& d, const Expr& t) {
     return fail(fmt::format("found {} where the description has {}", print(t), print(d)));
   }
@@ -114,7 +119,8 @@ class Matcher {
     if (!p) p = folded(d, di, r, ri);
     if (!p) {
       return fail(fmt::format("the elements of {} that the tile touches are not laid out as {} of the description",
-                              r->name, d->name));
+                              r->name, d->name),
+                  1);
     }
     auto [it, fresh] = placements.emplace(d, *p);
     if (fresh) return true;

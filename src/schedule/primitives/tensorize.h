@@ -3,7 +3,7 @@
 //   for n in 0..16 { for j in 0..4 { C[m, n] += i32(A[n, j]) * i32(B[m, k * 4 + j]) } }      b1 = tensorize(n,
 //   "dot_u8s8_vnni512")
 //   ->
-//   block C_t(vm = m, vk = k) { <the instruction's vector code on C[vm, 0..16], A[0..16, 0..4], B[vm, vk * 4 ..]> }
+//   block C(vm = m, vk = k) { <the instruction's vector code on C[vm, 0..16], A[0..16, 0..4], B[vm, vk * 4 ..]> }
 //
 // The intrinsic (ir/intrinsics.h) brings a description and an implementation. The nest matches when its loops have the
 // same extents and its body is the description's, up to the order of commutative operands, with each buffer of the
