@@ -39,20 +39,20 @@ def weaken(rng, text):
     return text
 
 
-def conversation(rng):
+def conversation(rng, short_share):
     messages = []
     if rng.random() < 0.22:
         messages.append(("system", rng.choice(SYSTEM_PROMPTS)))
-    for user, assistant in generate_chat.make_conversation(rng):
+    for user, assistant in generate_chat.make_conversation(rng, short_share):
         messages.append(("user", weaken(rng, user)))
         messages.append(("assistant", assistant))
     return render(messages)
 
 
 def _chunk(task):
-    seed, count = task
+    seed, count, short_share = task
     rng = random.Random(seed)
-    return [conversation(rng) for _ in range(count)]
+    return [conversation(rng, short_share) for _ in range(count)]
 
 
 def books(folder):
@@ -128,17 +128,18 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--corpora", default="../shared/data/corpora", help="folder with standardebooks/ and taskmaster_dialogues.txt; left out if absent")
-    parser.add_argument("--book-share", type=float, default=0.02, help="books' part of all documents")
+    parser.add_argument("--short-share", type=float, default=0.5, help="part of the conversations that are one short exchange (about 20%% of the tokens)")
+    parser.add_argument("--book-share", type=float, default=0.01, help="books' part of all documents")
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     rng = random.Random(args.seed)
     chunk = 2000
-    tasks = [(args.seed * 1000003 + i, chunk) for i in range((args.conversations + chunk - 1) // chunk)]
+    tasks = [(args.seed * 1000003 + i, chunk, args.short_share) for i in range((args.conversations + chunk - 1) // chunk)]
     with multiprocessing.Pool(args.workers) as pool:
         documents = [doc for part in pool.imap(_chunk, tasks) for doc in part]
     extra = books(args.corpora)
     rng.shuffle(extra)
-    extra = extra[:int(len(documents) * args.book_share)] + coffee_dialogues(args.corpora)
+    extra = extra[:int(len(documents) * args.book_share)] + coffee_dialogues(args.corpora)[:len(documents) // 50]
     print(f"{len(documents)} conversations, {len(extra)} other documents", flush=True)
     path = os.path.join(args.out, "tokenizer.json")
     if not os.path.exists(path):

@@ -7,29 +7,37 @@ import argparse
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-# None of these texts is in the training set (the generator may hold the same subjects in other words).
+# None of these texts is in the training set; `--data` shows that.
 PROMPTS = [
-    ["Tell me a story about a fox"],
+    ["I'd love to hear a story about a clever fox and a rainy day."],
     ["I would love a story about a rabbit who is scared of thunderstorms, please!"],
-    ["Once upon a time there was a little red tractor who could not start its engine."],
-    ["please tell me something about a brave mouse and a big elephant"],
+    ["Once upon a time there was a little red tractor that would not start."],
+    ["A story, please, with a brave mouse and a big elephant"],
     ["Do you maybe have a bedtime story with the moon for my daughter Emily?"],
     ["Story idea: a penguin who wants to become a cook. Write it!"],
     ["Tell me a story about a wallaby named Quentin."],
     ["can u tell me a story abt a dragon pls"],
     ["Write a short tale about two friends who build a raft."],
-    ["Tell me about a lonely lighthouse"],
+    ["Please, a story about a very old lighthouse near the sea"],
     ["Good day to you, Pip! Are you feeling well?"],
-    ["Hi! My name is Roberta.", "Do you still know what I am called?"],
-    ["How much is 4 + 5?"],
-    ["Which color do I get from blue and yellow?"],
-    ["Tell me what sound a sheep makes."],
+    ["Hi there, Pip! My name is Roberta.", "Do you still know what my name is?"],
+    ["Quick question: how much is 4 + 5?"],
+    ["Which color will I get when I mix blue and yellow?"],
+    ["Tell me please, what sound does a sheep make?"],
     ["I feel a bit sad because my cat ran away."],
-    ["What is the opposite of heavy?"],
-    ["Could you write a poem about a hedgehog for me?"],
+    ["What would be the opposite of happy?"],
+    ["Could you write me a poem about a hedgehog today?"],
     ["Can you tell me who won the world cup in 1998?"],
-    ["Tell me a story about a goose", "What was it called?", "Thank you, I have to leave now."],
+    ["Hey Pip, tell me a story about a goose", "And what was its name?", "Thank you, I have to leave now."],
 ]
+
+
+def seen_before(data, tokenizer):
+    """The texts of PROMPTS that occur word for word as a user's turn in train.npz."""
+    import numpy
+    with numpy.load(data) as d:
+        text = tokenizer.decode(d["tokens"].tolist(), skip_special_tokens=False).lower()
+    return [t for turns in PROMPTS for t in turns if f"<|user|>\n{t.lower()}<|end|>" in text]
 
 
 def answer(model, tokenizer, messages, greedy, temperature, top_p):
@@ -49,10 +57,14 @@ def main():
     parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--top-p", type=float, default=0.9)
     parser.add_argument("--prompt", action="append", help="ask these instead of the 20")
+    parser.add_argument("--data", help="train.npz: only list the prompts that are in it word for word")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
+    if args.data:
+        print("seen in training:", seen_before(args.data, tokenizer))
+        return
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
     for number, turns in enumerate([[p] for p in args.prompt] if args.prompt else PROMPTS, 1):
         messages = []

@@ -51,7 +51,9 @@ def write_tokenizer(folder, source):
 
 def write_weights(folder, state):
     tensors = {"model." + name: value.to(torch.float16).contiguous() for name, value in state.items()}
-    save_file(tensors, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+    path = os.path.join(folder, "model.safetensors")
+    save_file(tensors, path, metadata={"format": "pt"})
+    os.chmod(path, 0o644)
 
 
 def write_goldens(folder):

@@ -378,6 +378,27 @@ def continue_story(rng, state):
     return [(lead + first + ".", rest)]
 
 
+def copy_words(rng, state):
+    """Saying words again, the plainest form of keeping to what was asked."""
+    pool = [V.NAMES_HE, V.NAMES_SHE, V.COLORS, V.TOYS, V.THINGS, V.FANTASY, K.FOODS, V.PEOPLE_ANY] + list(V.ANIMALS.values())
+    words = [rng.choice(rng.choice(pool)) if rng.random() < 0.9 else S.made_up_word(rng) for _ in range(rng.choice((1, 2, 3, 4, 6, 8, 12)))]
+    text = ", ".join(words)
+    return [(rng.choice(("Repeat after me: ", "Say this: ", "Repeat: ", "Say again: ", "Please repeat: ", "Repeat these words: ")) + text + rng.choice(("", ".")), polish(text) + ".")]
+
+
+def short_exchange(rng, state):
+    """Short texts in which the answer hangs on a word of the question."""
+    r = rng.random()
+    if r < 0.5:
+        s = S.short_story(rng)
+        return [(s.request, s.text)]
+    if r < 0.68:
+        return copy_words(rng, state)
+    if r < 0.84:
+        return user_name(rng, state) + (recall_name(rng, state) if rng.random() < 0.5 else [])
+    return rng.choice((unknown_word, animal_words, color_fact, sums, sums, animal_fact, like_thing, food))(rng, state)
+
+
 def user_statement(rng, state):
     """Things people tell about their day."""
     did = "{went to the park|went to the zoo|played football|played with my friends|read a book|watched a movie|baked a cake|cooked dinner|went for a walk|visited my grandmother|drew a picture|went swimming|rode my bike|went shopping|worked a lot|cleaned my room|saw a [n]|met a friend|planted flowers|went to school|built a house of blocks|learned a song|painted a picture|went to the beach|slept a lot|made a snowman|found a [x]}"
@@ -444,13 +465,15 @@ def answer_to_bot(rng, state, last):
 
 SEGMENTS = [(greeting, 6), (how_are_you, 6), (my_name, 5), (user_name, 5), (recall_name, 4), (about_bot, 14), (like_thing, 6), (animal_fact, 14),
             (can_fact, 4), (color_fact, 9), (user_color, 2), (sums, 13), (word_game, 14), (what_is, 9), (why, 5), (joke, 6), (riddle, 4), (poem, 5),
-            (feelings, 14), (user_statement, 8), (unknown_word, 3), (animal_words, 8), (weather, 7), (food, 6), (unknown, 7), (thanks, 3), (goodbye, 3)]
+            (feelings, 14), (copy_words, 3), (user_statement, 8), (unknown_word, 3), (animal_words, 8), (weather, 7), (food, 6), (unknown, 7), (thanks, 3), (goodbye, 3)]
 FUNCTIONS = [f for f, w in SEGMENTS for _ in range(w)]
 
 
-def make_conversation(rng):
-    """Turns of one conversation: a story alone, small talk, or both."""
+def make_conversation(rng, short_share=0.0):
+    """Turns of one conversation: a story alone, small talk, or both; `short_share` of them are one short exchange."""
     state = {}
+    if rng.random() < short_share:
+        return short_exchange(rng, state)
     r = rng.random()
     if r < 0.30:
         return story(rng, state)

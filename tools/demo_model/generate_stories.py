@@ -148,7 +148,7 @@ ASK_ANY = [
     "{Do you know any stories|Can you write a story|Do you know a good story|Tell me one of your stories|Make up a story|Surprise me with a story}",
     "{I can't sleep. Tell me a story|I am bored. Tell me a story|I'm sad. Tell me a story|It's bedtime. Tell me a story|My child wants a story}",
 ]
-QUESTION_START = ("can", "could", "do", "will", "would")
+QUESTION_START = ("how", "can", "could", "do", "will", "would")
 
 
 def punctuate(rng, text):
@@ -258,6 +258,40 @@ EPILOGUES = [
     "The next {day|morning}, [P] and [F] met again. \"{What shall we do today|Where shall we go today}?\" asked [F]. \"{Let us go to [area]|I want to see [area]}!\" said [P]. So they [go] there together, and {they found a big [treat]|they saw a beautiful rainbow|they played all day}. {It was another wonderful day.|When the sun went down, they went home, tired and happy.}",
     "After that, [P] {slept for a long time|went home and rested}. The next week, [P] [go] to see [F]. \"{I have something for you|Look what I have}!\" said [P]. It was a [treasure]. \"{For me? Thank you|Oh, how beautiful}!\" said [F]. {And they laughed and ate [food] together.|They stayed friends for the rest of their lives.}",
     "{Then winter came|Then spring came|Some time later}, and [P] and [F] were still good friends. One day, they met [aG]. \"{May I play with you|Can I come with you}?\" asked [G]. \"{Of course|Yes, come with us}!\" said [P]. {And from then on, there were three friends.|So the three of them had a big party near [area].}"]
+
+
+START = [
+    "{Start|Begin} a story about [subject]", "{Write|Give me|Tell me} {the first sentence|the beginning|just the beginning|only the first line} of a story about [subject]",
+    "{How could|How would} a story about [subject] begin", "{First sentence|The first line} of a story about [subject]"]
+MINI = [
+    "{Tell|Tell me|Write|Give me} a {very short|tiny|really short|mini} story about [subject]", "{Tell me|Write} a story about [subject] in {a few|three|four|two} sentences",
+    "{A very short story|A tiny story|A mini story} about [subject]", "{Just a very short|Only a tiny} story about [subject]"]
+MINI_BODIES = [
+    "One day, [p] met [aF]. {They played near [area]|They walked to [area]|They talked all day}, and {they became good friends|they were very happy}.",
+    "One day, [p] found a [treasure] [spot]. [^p] gave it to [aF], and {they both smiled|[F] said, \"Thank you, [Pname]!\"|they were friends from that day on}.",
+    "Every day, [P] [go] to [area]. There [p] met [aF], who {gave [pm] a [treat]|showed [pm] a secret place|sang [pm] a song}. {[P] was very happy.|It was a good day.}",
+    "[^p] wanted a [treat] very much. [aF] had one, and [f] shared it with [P]. {\"Thank you,\" said [P].|They ate it together and laughed.}",
+    "When [p] was sad, [aF] came to [pm] and told [pm] a joke. [P] laughed, and then [p] was not sad anymore."]
+
+
+def short_story(rng):
+    """A story of one to four sentences; it teaches to keep to the subject at little cost."""
+    noun, habitat, gender = pick_noun(rng)
+    hero = make_being(rng, noun, habitat, gender, adj=rng.choice(V.HERO_ADJ + V.WILD_ADJ))
+    friend = friend_for(rng, hero, (hero.noun,), (hero.name,))
+    world = V.HABITAT[habitat]
+    scene = dict(being_slots(rng, "P", hero))
+    scene.update(being_slots(rng, "F", friend))
+    scene.update(adj=hero.adj, named=f" named {hero.name}" if hero.name else "", treasure=rng.choice(V.TREASURES))
+    scene.update({key: expand(rng, world[key], {}) for key in ("home", "land", "spot", "area", "treat", "go")})
+    text = expand(rng, rng.choice(OPENINGS), scene)
+    asks = START
+    if rng.random() < 0.6:
+        asks = MINI
+        text += " " + expand(rng, rng.choice(MINI_BODIES), scene)
+    subject = describe(rng, hero, "")
+    request = punctuate(rng, expand(rng, rng.choice(asks), {"subject": polish("about " + subject)[6:]}))
+    return Story(request, polish(text), [], subject, hero)
 
 
 def thing_story(rng, thing=None):
