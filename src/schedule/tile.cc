@@ -83,6 +83,7 @@ Result<Tile> cut_tile(const State& s, const LoopAt& at) {
   std::vector<std::pair<const IterVar*, Cut>> cuts;
   for (const IterVar& it : block->iters) {
     MLC_TRY(Cut cut, cut_binding(it, view, tile, label));
+    cuts.push_back({&it, cut});
     if (!cut.outer) {
       t.values[it.var] = cut.inner;
     } else {
@@ -102,11 +103,16 @@ Result<Tile> cut_tile(const State& s, const LoopAt& at) {
     }
     const Binary* b = as<Binary>(c);
     bool done = false;
-    for (const IterVar& it : block->iters) {
+    for (const auto& [it, cut] : cuts) {
       if (done || !b || (b->op != BinaryOp::kLt && b->op != BinaryOp::kGe)) continue;
-      if (!arith::prove_equal(b->a, it.binding, view.bounds()) || !free_of_loops(b->b, view)) continue;
-      t.inner_predicate.push_back(binary(b->op, t.values.at(it.var), b->b));
+      if (!arith::prove_equal(b->a, it->binding, view.bounds()) || !free_of_loops(b->b, view)) continue;
       done = true;
+      // The tile as a whole must lie in its domain; what it may reach beyond the block's is cut off inside.
+      const bool upper = b->op == BinaryOp::kLt;
+      const Expr count = simplify(floordiv(upper ? b->b + cut.size - Expr(1) : b->b, cut.size), view.bounds());
+      if (cut.outer) outside.push_back(upper ? cut.outer < count : cut.outer >= count);
+      const bool whole = cut.outer && cut.inner && arith::prove_equal(count * cut.size, b->b, view.bounds());
+      if (!whole) t.inner_predicate.push_back(binary(b->op, t.values.at(it->var), b->b));
     }
     bool only_tile = true;
     for (const Var& v : free_vars(c)) only_tile &= tile.count(v) > 0 || !view.loops().count(v);

@@ -108,7 +108,6 @@ Result<Change> apply(const State& s, const Rfactor& x) {
   shape.insert(shape.begin() + axis, at.node->extent);
   const std::string name = unique_name(s.func, b.name + "_rf");
   Buffer partial = derived_buffer(st.buffer, unique_name(s.func, st.buffer->name + "_rf"), shape, Scope::kGlobal);
-  if (partial->name == name) partial = derived_buffer(partial, name + "_buffer", shape, Scope::kGlobal);
   MLC_TRY(Expr start, neutral(p.update.op, st.buffer->dtype, p.label));
 
   // The partial block: spatial variables as before, the loop as one more, every other reduce loop for itself.
@@ -161,6 +160,13 @@ Result<Change> apply(const State& s, const Rfactor& x) {
     (any ? inside : outside).push_back(any ? substitute(c, loop_vars) : c);
   }
   if (!inside.empty()) rf.body = if_(conjunction(inside), rf.body);
+  const bool sums =
+      std::any_of(rf.iters.begin(), rf.iters.end(), [](const IterVar& it) { return it.kind == IterKind::kReduce; });
+  if (!sums) {  // one term per partial result: nothing to accumulate, an init would have no reduce variable to wait for
+    Stmt term = replace_loads(rf.body, partial, [&](const std::vector<Expr>&) { return start; });
+    rf.body = inside.empty() ? term : seq({rf.init, term});
+    rf.init = {};
+  }
   rf.predicate = conjunction(outside);
 
   // The final block: spatial loops anew, and the factor loop as its reduction.
