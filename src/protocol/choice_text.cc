@@ -24,7 +24,7 @@ size_t count_characters(std::string_view utf8) {
 
 ChoiceText::ChoiceText(const ServedModel& model, const GenerationParams& params, bool continues_text,
                        size_t base_offset)
-    : stops_(all_stops(model, params)), drop_all_(params.max_tokens == 0), decoded_(base_offset), shown_(base_offset) {
+    : stops_(all_stops(model, params)), decoded_(base_offset), shown_(base_offset) {
   if (!model.tokenizer) return;
   text::StreamOptions options;
   options.continues_text = continues_text;
@@ -39,14 +39,12 @@ void ChoiceText::feed(const engine::Output& output) {
   if (finished() || output.finish_reason == engine::FinishReason::kNone) return;
   end_text();
   if (finished()) return;  // the last characters completed a stop string
-  finish_ = drop_all_ && output.finish_reason == engine::FinishReason::kStop ? engine::FinishReason::kLength
-                                                                             : output.finish_reason;
+  finish_ = output.finish_reason;
   error_ = output.error;
-  if (!drop_all_) completion_tokens_ = std::max(completion_tokens_, output.completion_tokens);
+  completion_tokens_ = std::max(completion_tokens_, output.completion_tokens);
 }
 
 void ChoiceText::feed_token(int32_t id, const engine::TokenLogprob* logprob) {
-  if (drop_all_) return;
   ++completion_tokens_;
   ShownToken token{id, decoded_, std::nullopt};
   if (logprob) token.logprob = *logprob;
@@ -66,7 +64,7 @@ void ChoiceText::show(const std::string& text) {
 }
 
 void ChoiceText::end_text() {
-  if (!detokenizer_ || drop_all_) return;
+  if (!detokenizer_) return;
   show(detokenizer_->flush());
   if (!hit_stop_) ready_ += stops_.flush();
 }

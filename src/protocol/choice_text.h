@@ -37,7 +37,7 @@ struct Piece {
 class ChoiceText {
  public:
   // `continues_text`: the text continues one that is shown already (keeps a leading space).
-  // `base_offset`: offsets count from it. `max_tokens` 0: everything generated is dropped.
+  // `base_offset`: offsets count from it.
   ChoiceText(const ServedModel& model, const GenerationParams& params, bool continues_text, size_t base_offset = 0);
 
   void feed(const engine::Output& output);
@@ -55,7 +55,6 @@ class ChoiceText {
 
   std::optional<text::StreamDetokenizer> detokenizer_;  // none without a tokenizer
   text::StopStringMatcher stops_;
-  bool drop_all_;
   bool hit_stop_ = false;
   bool ended_ = false;  // the finishing piece was taken
   size_t decoded_ = 0;  // characters that the detokenizer let out, and base_offset

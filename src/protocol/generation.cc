@@ -49,9 +49,10 @@ ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const Chat
 ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const CompletionRequest& request, Notify notify) {
   if (auto e = check_ids(*model, request.params)) return *e;
   std::unique_ptr<Generation> g(new Generation(model, request.params, false));
+  const int64_t answer_tokens = request.params.max_tokens == 0 ? 0 : 1;
   for (const Prompt& prompt : request.prompts) {
     const std::string param = request.prompts.size() == 1 ? "prompt" : fmt::format("prompt[{}]", g->prompts_.size());
-    MLC_TRY(auto ids, encode_prompt(*model, prompt, request.add_special_tokens, param));
+    MLC_TRY(auto ids, encode_prompt(*model, prompt, request.add_special_tokens, answer_tokens, param));
     g->add_prompt(std::move(ids), std::get_if<std::string>(&prompt), request.echo);
   }
   if (auto e = g->submit(request.echo, std::move(notify))) return *e;

@@ -12,7 +12,7 @@ ApiError no_tokenizer(const std::string& param) {
 }
 
 std::optional<ApiError> check_prompt(const ServedModel& model, const std::vector<int32_t>& ids,
-                                     const std::string& param) {
+                                     const std::string& param, int64_t answer_tokens) {
   if (ids.empty()) {
     return bad_value(param, "empty (no tokens)", "a prompt of at least one token");
   }
@@ -23,7 +23,7 @@ std::optional<ApiError> check_prompt(const ServedModel& model, const std::vector
                      fmt::format("a token id from 0 to {}, the model's vocabulary", vocab - 1));
   }
   const int64_t context = model.engine->context_window_size();
-  if (static_cast<int64_t>(ids.size()) <= context) return std::nullopt;
+  if (static_cast<int64_t>(ids.size()) + answer_tokens <= context) return std::nullopt;
   ApiError e;
   e.message = fmt::format(
       "The prompt has {} tokens, but the model's context holds {} (prompt and answer together); shorten the prompt.",
@@ -60,12 +60,12 @@ ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const Chat
   if (!prompt) return from_error(prompt.error(), "messages");
   auto ids = prompt->encode(*model.tokenizer);
   if (!ids) return from_error(ids.error(), "messages");
-  if (auto e = check_prompt(model, *ids, "messages")) return *e;
+  if (auto e = check_prompt(model, *ids, "messages", 1)) return *e;
   return std::move(*ids);
 }
 
 ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens,
-                                              const std::string& param) {
+                                              int64_t answer_tokens, const std::string& param) {
   std::vector<int32_t> ids;
   if (const auto* given = std::get_if<std::vector<int32_t>>(&prompt)) {
     ids = *given;
@@ -75,7 +75,7 @@ ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Pr
     if (!encoded) return from_error(encoded.error(), param);
     ids = std::move(*encoded);
   }
-  if (auto e = check_prompt(model, ids, param)) return *e;
+  if (auto e = check_prompt(model, ids, param, answer_tokens)) return *e;
   return ids;
 }
 
@@ -85,7 +85,7 @@ engine::Request make_request(const ServedModel& model, const GenerationParams& p
   r.prompt = std::move(prompt);
   r.sampling = params.sampling;
   r.sampling.seed += static_cast<uint64_t>(index);
-  if (params.max_tokens) r.max_tokens = std::max<int64_t>(1, *params.max_tokens);  // 0: the one token is dropped
+  if (params.max_tokens) r.max_tokens = *params.max_tokens;
   r.stop_token_ids = params.stop_token_ids;
   r.num_logprobs = params.num_logprobs;
   if (params.ignore_eos) return r;  // the request's own stops still hold

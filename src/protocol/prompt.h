@@ -10,9 +10,10 @@
 namespace mlc::protocol {
 
 ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request);
-// `param` names the prompt in messages.
+// `answer_tokens`: how many tokens the answer has at least (0 when a prompt is only scored). `param` names the prompt
+// in messages.
 ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens,
-                                              const std::string& param = "prompt");
+                                              int64_t answer_tokens = 1, const std::string& param = "prompt");
 
 // What the engine is asked for, for choice `index` of a request: seed + index, the model's stop ids unless ignore_eos.
 engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt,

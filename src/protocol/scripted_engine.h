@@ -20,11 +20,11 @@ namespace mlc::protocol {
 class ScriptedEngine : public engine::Engine {
  public:
   struct Options {
-    std::string reply;  // bytes are the tokens; empty: the prompt's tokens, reversed
-    bool ends = true;   // <|eos|> after the reply; else it starts over
+    std::string reply{};  // bytes are the tokens; empty: the prompt's tokens, reversed
+    bool ends = true;     // <|eos|> after the reply; else it starts over
     int64_t context = 256;
     std::chrono::microseconds step{0};  // how long a step takes
-    std::string fails;                  // non-empty: requests end with this error after one token
+    std::string fails{};                // non-empty: requests end with this error after one token
     int tokens_per_event = 1;           // how many tokens one Output carries
   };
   static constexpr int32_t kBos = 256, kEos = 257, kVocab = 258;
@@ -111,6 +111,7 @@ class ScriptedEngine : public engine::Engine {
             logprob(r.request.prompt[static_cast<size_t>(i)], i, std::max(0, r.request.num_logprobs)));
       }
     }
+    if (r.request.max_tokens == 0) out.finish_reason = engine::FinishReason::kLength;
     for (int i = 0; i < options_.tokens_per_event && out.finish_reason == engine::FinishReason::kNone; ++i) {
       const int32_t token = r.script[static_cast<size_t>(r.made) % r.script.size()];
       const auto& stops = r.request.stop_token_ids;

@@ -58,13 +58,11 @@ class HttpServer::Impl {
     drain_timer_.emplace(acceptor_->get_executor());
     retry_timer_.emplace(acceptor_->get_executor());
     signals_.emplace(acceptor_->get_executor());
+    port_ = acceptor_->local_endpoint().port();
     return {};
   }
 
-  uint16_t port() const {
-    error_code ec;
-    return acceptor_->local_endpoint(ec).port();
-  }
+  uint16_t port() const { return port_; }
 
   Result<void> run() {
     if (context_.options.handle_signals) {
@@ -160,6 +158,7 @@ class HttpServer::Impl {
 
   ServerContext context_;
   net::io_context io_;
+  uint16_t port_ = 0;
   std::optional<tcp::acceptor> acceptor_;
   std::optional<net::steady_timer> drain_timer_;
   std::optional<net::steady_timer> retry_timer_;

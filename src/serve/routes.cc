@@ -145,6 +145,8 @@ HttpReply Routes::health() const {
     const engine::EngineStats s = m->engine->stats();
     models[m->id] = {{"running", s.running},
                      {"waiting", s.waiting},
+                     {"finished", s.finished_requests},
+                     {"cancelled", s.cancelled_requests},
                      {"kv_pages_free", s.kv_pages_free},
                      {"kv_pages_total", s.kv_pages_total}};
   }

@@ -1,0 +1,441 @@
+#include "serve/http_server.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "engine/fake_runner.h"
+#include "protocol/scripted_engine.h"
+#include "serve/test_client.h"
+
+namespace mlc::serve {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::ScriptedEngine;
+
+const std::string kChat = R"({"messages": [{"role": "user", "content": "x"}]})";
+const std::string kStream = R"({"messages": [{"role": "user", "content": "x"}], "stream": true})";
+const char* const kChatPath = "/v1/chat/completions";
+
+ServerOptions test_options() {
+  ServerOptions o;
+  o.port = 0;
+  o.version = "1.2.3";
+  return o;
+}
+
+// A server on a free port, running until the end of the test.
+class Running {
+ public:
+  Running(std::shared_ptr<engine::Engine> engine, const ServerOptions& options = test_options()) {
+    protocol::ModelList models;
+    models.add(std::make_shared<const protocol::ServedModel>(protocol::toy_model("toy", std::move(engine))));
+    auto created = HttpServer::create(options, std::move(models));
+    MLC_CHECK(created.has_value(), "{}", created.error().message);
+    server_ = std::move(*created);
+    thread_ = std::thread([this] {
+      EXPECT_TRUE(server_->run());
+      returned_ = true;
+    });
+  }
+  ~Running() {
+    server_->stop();
+    server_->stop();  // what a test left running is dropped
+    join();
+  }
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+  uint16_t port() const { return server_->port(); }
+  HttpServer& server() { return *server_; }
+  bool returned() const { return returned_; }
+
+ private:
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+  std::atomic<bool> returned_{false};
+};
+
+std::shared_ptr<ScriptedEngine> endless(std::chrono::microseconds step) {
+  return std::make_shared<ScriptedEngine>(
+      ScriptedEngine::Options{.reply = "on and on ", .ends = false, .context = 1 << 30, .step = step});
+}
+std::shared_ptr<ScriptedEngine> brief() {
+  return std::make_shared<ScriptedEngine>(ScriptedEngine::Options{.reply = "Hi there"});
+}
+
+template <typename Condition>
+bool soon(Condition condition) {
+  for (int i = 0; i < 5000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return false;
+}
+
+std::string joined_text(const TestReply& reply) {
+  std::string text;
+  for (const std::string& event : reply.events()) {
+    if (event == "[DONE]") continue;
+    const Json json = Json::parse(event);
+    if (json.contains("error")) return "error";
+    for (const Json& choice : json["choices"]) {
+      text += choice.contains("delta") ? choice["delta"].value("content", "") : choice.value("text", "");
+    }
+  }
+  return text;
+}
+
+TEST(HttpServer, AnswersItsEndpoints) {
+  Running s(brief());
+  TestClient c(s.port());
+  const TestReply health = c.request("GET", "/health?x=1");
+  EXPECT_EQ(health.status, 200);
+  EXPECT_EQ(health.header("content-type"), "application/json");
+  EXPECT_EQ(Json::parse(health.body)["status"], "ok");
+  EXPECT_EQ(Json::parse(health.body)["models"]["toy"]["running"], 0);
+  EXPECT_EQ(Json::parse(c.request("GET", "/version").body)["version"], "1.2.3");
+  const Json models = Json::parse(c.request("GET", "/v1/models").body);
+  EXPECT_EQ(models["object"], "list");
+  EXPECT_EQ(models["data"][0]["id"], "toy");
+  EXPECT_EQ(models["data"][0]["owned_by"], "MLC-LLM");
+  EXPECT_EQ(Json::parse(c.request("GET", "/v1/models/models%2Ftoy-dir").body)["id"], "toy");
+  EXPECT_EQ(c.request("GET", "/v1/models/other").status, 404);
+  const TestReply head = c.request("HEAD", "/health");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(c.request("GET", "/version").status, 200);  // HEAD left no body behind
+}
+
+TEST(HttpServer, ChatsAndKeepsTheConnection) {
+  Running s(brief());
+  TestClient c(s.port());
+  for (int i = 0; i < 3; ++i) {
+    const TestReply r = c.post(kChatPath, kChat);
+    ASSERT_EQ(r.status, 200);
+    EXPECT_EQ(Json::parse(r.body)["choices"][0]["message"]["content"], "Hi there");
+    const TestReply stream = c.post(kChatPath, kStream);
+    EXPECT_EQ(stream.header("content-type"), "text/event-stream; charset=utf-8");
+    EXPECT_EQ(joined_text(stream), "Hi there");
+    ASSERT_FALSE(stream.events().empty());
+    EXPECT_EQ(stream.events().back(), "[DONE]");
+  }
+}
+
+TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
+  Running s(brief());
+  TestClient c(s.port());
+  c.send(TestClient::compose("POST", kChatPath, kStream) + TestClient::compose("GET", "/version") +
+         TestClient::compose("POST", kChatPath, kChat));
+  EXPECT_EQ(joined_text(c.read_reply()), "Hi there");
+  EXPECT_EQ(Json::parse(c.read_reply().body)["version"], "1.2.3");
+  EXPECT_EQ(Json::parse(c.read_reply().body)["choices"][0]["message"]["content"], "Hi there");
+}
+
+TEST(HttpServer, RefusesWithOpenAisErrors) {
+  Running s(brief());
+  const auto code = [](const TestReply& r) { return Json::parse(r.body)["error"]["code"].get<std::string>(); };
+  TestClient c(s.port());
+  TestReply r = c.request("GET", "/nothing");
+  EXPECT_EQ(r.status, 404);
+  EXPECT_EQ(code(r), "not_found");
+  r = c.request("GET", kChatPath);
+  EXPECT_EQ(r.status, 405);
+  EXPECT_EQ(r.header("allow"), "POST");
+  EXPECT_EQ(c.request("OPTIONS", kChatPath).status, 405);  // CORS is off
+  r = c.post(kChatPath, "{\"messages\": [}");
+  EXPECT_EQ(r.status, 400);
+  EXPECT_EQ(code(r), "invalid_json");
+  r = c.post("/v1/completions", R"({"prompt": "x", "temperature": "hot"})");
+  EXPECT_EQ(r.status, 400);
+  EXPECT_EQ(Json::parse(r.body)["error"]["param"], "temperature");
+  EXPECT_EQ(Json::parse(r.body)["error"]["type"], "invalid_request_error");
+  c.send("POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
+  r = c.read_reply();
+  EXPECT_EQ(r.status, 415);
+  TestClient bad(s.port());
+  bad.send("this is no HTTP\r\n\r\n");
+  r = bad.read_reply();
+  EXPECT_EQ(r.status, 400);
+  EXPECT_EQ(code(r), "invalid_http");
+  EXPECT_TRUE(bad.at_end());
+}
+
+TEST(HttpServer, LimitsBodyAndHeader) {
+  ServerOptions o = test_options();
+  o.max_body_bytes = 1000;
+  o.max_header_bytes = 2000;
+  Running s(brief(), o);
+  TestClient announced(s.port());
+  TestReply r = announced.post(kChatPath, std::string(100'000, ' '));
+  EXPECT_EQ(r.status, 413);
+  EXPECT_NE(r.body.find("1000 bytes"), std::string::npos);
+  TestClient chunked(s.port());
+  chunked.send(
+      "POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 20; ++i) chunked.send("64\r\n" + std::string(100, ' ') + "\r\n");
+  EXPECT_EQ(chunked.read_reply().status, 413);
+  TestClient header(s.port());
+  r = header.request("GET", "/health", "", "X-Long: " + std::string(5000, 'a') + "\r\n");
+  EXPECT_EQ(r.status, 431);
+  TestClient exact(s.port());
+  EXPECT_EQ(exact.post(kChatPath, kChat + std::string(1000 - kChat.size(), ' ')).status, 200);
+}
+
+TEST(HttpServer, ClosesSlowAndIdleConnections) {
+  ServerOptions o = test_options();
+  o.header_timeout = 200ms;
+  o.body_timeout = 200ms;
+  o.idle_timeout = 300ms;
+  Running s(brief(), o);
+  TestClient silent(s.port()), header(s.port()), body(s.port()), idle(s.port());
+  EXPECT_EQ(idle.request("GET", "/health").status, 200);
+  body.send("POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{");
+  const auto begin = std::chrono::steady_clock::now();
+  for (const char c : std::string("GET /health HTTP")) {  // a byte now and then does not extend the time
+    if (!header.send(std::string(1, c))) break;
+    std::this_thread::sleep_for(50ms);
+  }
+  EXPECT_TRUE(header.at_end());
+  EXPECT_TRUE(silent.at_end());
+  EXPECT_TRUE(body.at_end());
+  EXPECT_TRUE(idle.at_end());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  EXPECT_EQ(TestClient(s.port()).request("GET", "/health").status, 200);
+}
+
+TEST(HttpServer, ALeavingClientFreesItsSequenceWithinOneStep) {
+  engine::FakeRunnerOptions runner;
+  runner.vocab_size = ScriptedEngine::kVocab;
+  runner.context_window = 1 << 16;
+  runner.step_delay_s = 0.05;
+  std::shared_ptr<engine::Engine> engine = engine::Engine::create(engine::make_fake_runner(runner), {}).value();
+  Running s(engine);
+  const int64_t free_before = engine->stats().kv_pages_free;
+  for (const bool stream : {true, false}) {
+    TestClient c(s.port());
+    c.send(TestClient::compose(
+        "POST", "/v1/completions",
+        fmt::format(R"({{"prompt": "abc", "ignore_eos": true, "temperature": 0, "stream": {}}})", stream)));
+    if (stream) {
+      ASSERT_TRUE(c.receive_until("data: "));
+    }
+    ASSERT_TRUE(soon([&] { return engine->stats().running == 1 && engine->stats().kv_pages_free < free_before; }));
+    const int64_t steps = engine->stats().steps;
+    c.close();
+    ASSERT_TRUE(soon([&] { return engine->stats().running == 0; }));
+    EXPECT_LE(engine->stats().steps - steps, 2);  // the one under way when it left, and one on a busy machine
+    EXPECT_EQ(engine->stats().kv_pages_free, free_before);
+  }
+  EXPECT_EQ(engine->stats().cancelled_requests, 2);
+  EXPECT_EQ(TestClient(s.port()).request("GET", "/health").status, 200);
+}
+
+// The last event, and the ids and text of all: what a stream amounts to.
+std::pair<std::string, std::vector<int32_t>> run_stream(uint16_t port, int i) {
+  TestClient c(port);
+  const std::string prompt = "prompt number " + std::string(static_cast<size_t>(i * 7 + 1), static_cast<char>('a' + i));
+  const TestReply r = c.post("/v1/completions", Json{{"prompt", prompt},
+                                                     {"stream", true},
+                                                     {"temperature", 0},
+                                                     {"max_tokens", 40 + i},
+                                                     {"ignore_eos", true},
+                                                     {"return_token_ids", true}}
+                                                    .dump());
+  std::vector<int32_t> ids;
+  for (const std::string& event : r.events()) {
+    if (event == "[DONE]") continue;
+    for (const Json& id : Json::parse(event)["choices"][0]["token_ids"]) ids.push_back(id.get<int32_t>());
+  }
+  return {joined_text(r), ids};
+}
+
+TEST(HttpServer, EightStreamsTogetherEqualEachAlone) {
+  engine::FakeRunnerOptions runner;
+  runner.vocab_size = ScriptedEngine::kVocab;
+  runner.step_delay_s = 0.001;
+  std::shared_ptr<engine::Engine> engine = engine::Engine::create(engine::make_fake_runner(runner), {}).value();
+  Running s(engine);
+  constexpr int kStreams = 8;
+  std::vector<std::pair<std::string, std::vector<int32_t>>> alone, together(kStreams);
+  for (int i = 0; i < kStreams; ++i) alone.push_back(run_stream(s.port(), i));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kStreams; ++i) {
+    threads.emplace_back([&, i] { together[static_cast<size_t>(i)] = run_stream(s.port(), i); });
+  }
+  for (std::thread& t : threads) t.join();
+  for (int i = 0; i < kStreams; ++i) {
+    const auto k = static_cast<size_t>(i);
+    EXPECT_EQ(together[k].second.size(), static_cast<size_t>(40 + i));
+    EXPECT_EQ(together[k].second, alone[k].second) << "stream " << i;
+    EXPECT_EQ(together[k].first, alone[k].first) << "stream " << i;
+  }
+}
+
+TEST(HttpServer, AClientThatDoesNotReadIsDroppedAndHindersNobody) {
+  ServerOptions o = test_options();
+  o.write_timeout = 400ms;
+  auto engine = std::make_shared<ScriptedEngine>(ScriptedEngine::Options{
+      .reply = std::string(1000, 'x'), .ends = false, .context = 1 << 30, .step = 100us, .tokens_per_event = 5000});
+  Running s(engine, o);
+  TestClient lazy(s.port(), 4096);
+  lazy.send(TestClient::compose("POST", kChatPath, kStream));
+  ASSERT_TRUE(soon([&] { return engine->stats().running == 1; }));
+  TestClient other(s.port());
+  const TestReply r = other.post(kChatPath, R"({"messages": [{"role": "user", "content": "x"}], "max_tokens": 9})");
+  EXPECT_EQ(Json::parse(r.body)["choices"][0]["message"]["content"], "xxxxxxxxx");
+  EXPECT_TRUE(soon([&] { return engine->stats().running == 0; }));
+}
+
+TEST(HttpServer, SendsCommentsWhileNoTokensCome) {
+  ServerOptions o = test_options();
+  o.keep_alive_comment = 50ms;
+  Running s(endless(300ms), o);
+  TestClient c(s.port());
+  c.send(TestClient::compose("POST", kChatPath, kStream));
+  EXPECT_TRUE(c.receive_until(": still here\n\n"));
+  EXPECT_TRUE(c.receive_until("on"));
+}
+
+TEST(HttpServer, RefusesMoreRequestsThanItMayHold) {
+  ServerOptions o = test_options();
+  o.max_requests = 1;
+  auto engine = endless(1ms);
+  Running s(engine, o);
+  TestClient first(s.port()), second(s.port());
+  first.send(TestClient::compose("POST", kChatPath, kStream));
+  ASSERT_TRUE(first.receive_until("data: "));
+  const TestReply r = second.post(kChatPath, kChat);
+  EXPECT_EQ(r.status, 503);
+  EXPECT_EQ(r.header("retry-after"), "1");
+  EXPECT_EQ(Json::parse(r.body)["error"]["code"], "server_overloaded");
+  EXPECT_EQ(second.request("GET", "/health").status, 200);
+}
+
+TEST(HttpServer, AsksForTheKey) {
+  ServerOptions o = test_options();
+  o.api_key = "secret";
+  Running s(brief(), o);
+  TestClient c(s.port());
+  EXPECT_EQ(c.request("GET", "/health").status, 200);
+  EXPECT_EQ(c.request("GET", "/v1/models").status, 401);
+  EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: Bearer secre\r\n").status, 401);
+  EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: Bearer secretsecret\r\n").status, 401);
+  EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: Bearer \r\n").status, 401);
+  EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: Basic secret\r\n").status, 401);
+  EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: Bearer secret\r\n").status, 200);
+  EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: bearer secret\r\n").status, 200);
+  TestClient post(s.port());
+  EXPECT_EQ(post.post(kChatPath, kChat).status, 401);
+}
+
+TEST(HttpServer, AllowsOtherOriginsWhenTold) {
+  ServerOptions o = test_options();
+  o.cors.origins = {"https://a.example"};
+  Running s(brief(), o);
+  TestClient c(s.port());
+  TestReply r = c.request("OPTIONS", kChatPath, "", "Origin: https://a.example\r\n");
+  EXPECT_EQ(r.status, 204);
+  EXPECT_EQ(r.header("access-control-allow-origin"), "https://a.example");
+  EXPECT_NE(r.header("access-control-allow-methods").find("POST"), std::string::npos);
+  r = c.request("GET", "/v1/models", "", "Origin: https://b.example\r\n");
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(r.header("access-control-allow-origin"), "");
+}
+
+TEST(HttpServer, RepeatsTheRequestId) {
+  Running s(brief());
+  TestClient c(s.port());
+  EXPECT_EQ(c.request("GET", "/health", "", "X-Request-Id: abc-1\r\n").header("x-request-id"), "abc-1");
+  EXPECT_TRUE(c.request("GET", "/health", "", "X-Request-Id: a b\r\n").header("x-request-id").starts_with("req-"));
+}
+
+TEST(HttpServer, ServesOldClientsAndWaitingOnes) {
+  Running s(brief());
+  TestClient old(s.port());
+  old.send(fmt::format("POST {} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", kChatPath,
+                       kStream.size(), kStream));
+  const TestReply r = old.read_reply();
+  EXPECT_EQ(r.header("transfer-encoding"), "");
+  EXPECT_EQ(joined_text(r), "Hi there");
+  TestClient waits(s.port());
+  waits.send(
+      fmt::format("POST {} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
+                  "Expect: 100-continue\r\n\r\n",
+                  kChatPath, kChat.size()));
+  ASSERT_TRUE(waits.receive_until("100 Continue\r\n\r\n"));
+  waits.input().clear();
+  waits.send(kChat);
+  EXPECT_EQ(waits.read_reply().status, 200);
+}
+
+TEST(HttpServer, StopsAfterWhatIsInFlight) {
+  auto engine = std::make_shared<ScriptedEngine>(ScriptedEngine::Options{.reply = std::string(100, 'y'), .step = 5ms});
+  Running s(engine);
+  TestClient stream(s.port()), idle(s.port());
+  ASSERT_EQ(idle.request("GET", "/health").status, 200);
+  stream.send(TestClient::compose("POST", kChatPath, kStream));
+  ASSERT_TRUE(stream.receive_until("data: "));
+  s.server().stop();
+  EXPECT_TRUE(idle.at_end());
+  const TestReply r = stream.read_reply();
+  EXPECT_EQ(joined_text(r), std::string(100, 'y'));
+  EXPECT_EQ(r.events().back(), "[DONE]");
+  s.join();
+  EXPECT_TRUE(s.returned());
+  EXPECT_EQ(TestClient(s.port()).request("GET", "/health").status, 0);
+}
+
+TEST(HttpServer, TheSecondStopAndTheTimeLimitDropWhatIsInFlight) {
+  for (const bool twice : {true, false}) {
+    ServerOptions o = test_options();
+    if (!twice) o.drain_timeout = 100ms;
+    auto engine = endless(1ms);
+    Running s(engine, o);
+    TestClient c(s.port());
+    c.send(TestClient::compose("POST", kChatPath, kStream));
+    ASSERT_TRUE(c.receive_until("data: "));
+    s.server().stop();
+    if (twice) s.server().stop();
+    s.join();
+    EXPECT_TRUE(soon([&] { return engine->stats().running == 0; }));
+  }
+}
+
+TEST(HttpServer, SignalsStopIt) {
+  ServerOptions o = test_options();
+  o.handle_signals = true;
+  Running s(endless(1ms), o);
+  TestClient c(s.port());
+  c.send(TestClient::compose("POST", kChatPath, kStream));
+  ASSERT_TRUE(c.receive_until("data: "));
+  std::raise(SIGTERM);
+  std::this_thread::sleep_for(100ms);
+  EXPECT_FALSE(s.returned());  // the stream is still in flight
+  std::raise(SIGTERM);
+  s.join();
+  EXPECT_TRUE(s.returned());
+}
+
+TEST(HttpServer, ErrorsOfListening) {
+  Running s(brief());
+  ServerOptions o = test_options();
+  o.port = s.port();
+  protocol::ModelList models;
+  models.add(std::make_shared<const protocol::ServedModel>(protocol::toy_model("toy", brief())));
+  const auto taken = HttpServer::create(o, models);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(taken.error().message.find("the port is in use"), std::string::npos) << taken.error().message;
+  o.port = 0;
+  o.host = "not an address";
+  const auto nowhere = HttpServer::create(o, models);
+  ASSERT_FALSE(nowhere);
+  EXPECT_NE(nowhere.error().message.find("not an address"), std::string::npos);
+  EXPECT_FALSE(HttpServer::create(test_options(), {}));
+}
+
+}  // namespace
+}  // namespace mlc::serve
