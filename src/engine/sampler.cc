@@ -1,13 +1,18 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/check.h"
+#include "engine/fast_exp.h"
 #include "engine/random.h"
 
 namespace mlc::engine {
 namespace {
+
+constexpr size_t kNumBuckets = 4096;
+constexpr float kBucketsPerUnit = 47.0f;  // 87 * 47 < 4096
 
 bool more_likely(const Sampler::Candidate& a, const Sampler::Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
@@ -27,28 +32,68 @@ int32_t Sampler::argmax(std::span<const float> logits) {
   return std::isfinite(best_logit) ? best : -1;
 }
 
-// Brings the `count` most likely of pool_[begin …] to its front, in order.
-void Sampler::sort_prefix(size_t begin, size_t count) {
-  const auto first = pool_.begin() + static_cast<std::ptrdiff_t>(begin);
-  const auto middle = first + static_cast<std::ptrdiff_t>(std::min(count, pool_.size() - begin));
-  if (middle != pool_.end()) std::nth_element(first, middle, pool_.end(), more_likely);
-  std::sort(first, middle, more_likely);
+// weights_ and buckets_ of all tokens. The inner loop has a fixed length and no branches, for the vectorizer.
+void Sampler::weigh(std::span<const float> logits, float max, float inverse_temperature) {
+  constexpr size_t kBlock = 64;
+  weights_.resize(logits.size());
+  buckets_.resize(logits.size());
+  auto one = [&](size_t i) {
+    const float distance = (logits[i] - max) * inverse_temperature;
+    weights_[i] = exp_of_negative(distance);
+    const float clamped = distance >= -87.0f ? distance : -87.0f;
+    buckets_[i] = static_cast<uint16_t>(static_cast<int32_t>(clamped * -kBucketsPerUnit));
+  };
+  size_t i = 0;
+  for (; i + kBlock <= logits.size(); i += kBlock) {
+    for (size_t k = 0; k < kBlock; ++k) one(i + k);
+  }
+  for (; i < logits.size(); ++i) one(i);
 }
 
-// Keeps the smallest prefix whose weight reaches top_p of the whole.
-void Sampler::keep_top_p(double top_p) {
+void Sampler::take_all(std::span<const float> logits) {
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (weights_[i] > 0) pool_.push_back({static_cast<int32_t>(i), logits[i], static_cast<double>(weights_[i])});
+  }
+}
+
+// The fewest most likely tokens that are `count` in number or have `share` of all weight.
+void Sampler::take_most_likely(std::span<const float> logits, int64_t count, double share) {
+  std::array<double, kNumBuckets> weight{};
+  std::array<int64_t, kNumBuckets> number{};
   double total = 0;
-  for (const Candidate& c : pool_) total += c.weight;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    weight[buckets_[i]] += static_cast<double>(weights_[i]);
+    number[buckets_[i]] += weights_[i] > 0;
+    total += static_cast<double>(weights_[i]);
+  }
+  size_t limit = 0;  // the bucket in which the last token taken lies
   double sum = 0;
-  size_t sorted = 0;
+  for (; limit + 1 < kNumBuckets; ++limit) {
+    if (number[limit] >= count || sum + weight[limit] >= share * total) break;
+    count -= number[limit];
+    sum += weight[limit];
+  }
+  std::vector<Candidate> last;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (buckets_[i] > limit || weights_[i] <= 0) continue;
+    const Candidate c{static_cast<int32_t>(i), logits[i], static_cast<double>(weights_[i])};
+    (buckets_[i] < limit ? pool_ : last).push_back(c);
+  }
+  std::sort(last.begin(), last.end(), more_likely);
+  for (const Candidate& c : last) {
+    pool_.push_back(c);
+    sum += c.weight;
+    if (--count == 0 || sum >= share * total) return;
+  }
+}
+
+void Sampler::keep_top_p(double share) {
+  std::sort(pool_.begin(), pool_.end(), more_likely);
+  double total = 0, sum = 0;
+  for (const Candidate& c : pool_) total += c.weight;
   for (size_t i = 0; i < pool_.size(); ++i) {
-    if (i == sorted) {
-      const size_t more = std::max<size_t>(64, sorted * 3);
-      sort_prefix(sorted, more);
-      sorted = std::min(pool_.size(), sorted + more);
-    }
     sum += pool_[i].weight;
-    if (sum >= top_p * total) return pool_.resize(i + 1);
+    if (sum >= share * total) return pool_.resize(i + 1);
   }
 }
 
@@ -56,19 +101,17 @@ std::span<const Sampler::Candidate> Sampler::candidates(std::span<const float> l
   pool_.clear();
   const int32_t best = argmax(logits);
   if (best < 0) return {};
-  const float max = logits[static_cast<size_t>(best)];
-  // A weight below 2^-1000 of the largest can never be drawn; min_p's threshold is known beforehand too.
-  const double scale = 1.0 / static_cast<double>(params.temperature);
-  const double floor = std::max(static_cast<double>(params.min_p), 0x1p-1000);
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const double weight = std::exp((static_cast<double>(logits[i]) - static_cast<double>(max)) * scale);
-    if (weight >= 0x1p-1000) pool_.push_back({static_cast<int32_t>(i), logits[i], weight});
+  weigh(logits, logits[static_cast<size_t>(best)], 1.0f / params.temperature);
+  const auto share = static_cast<double>(params.top_p);
+  if (params.top_k > 0) {
+    take_most_likely(logits, params.top_k, 2.0);
+    if (share < 1) keep_top_p(share);
+  } else if (share < 1) {
+    take_most_likely(logits, static_cast<int64_t>(logits.size()) + 1, share);
+  } else {
+    take_all(logits);
   }
-  if (params.top_k > 0 && static_cast<size_t>(params.top_k) < pool_.size()) {
-    sort_prefix(0, static_cast<size_t>(params.top_k));
-    pool_.resize(static_cast<size_t>(params.top_k));
-  }
-  if (params.top_p < 1.0f) keep_top_p(static_cast<double>(params.top_p));
+  const auto floor = static_cast<double>(params.min_p);
   std::erase_if(pool_, [floor](const Candidate& c) { return c.weight < floor; });
   return pool_;
 }
@@ -94,7 +137,7 @@ TokenLogprob Sampler::logprob(std::span<const float> logits, int32_t token, int 
   const int32_t best = argmax(logits);
   const double max = best < 0 ? 0.0 : static_cast<double>(logits[static_cast<size_t>(best)]);
   double sum = 0;
-  for (float x : logits) sum += std::isnan(x) ? 0.0 : std::exp(static_cast<double>(x) - max);
+  for (float x : logits) sum += static_cast<double>(exp_of_negative(x - static_cast<float>(max)));
   const double log_sum = max + std::log(sum);
   auto value = [&](float x) { return static_cast<float>(static_cast<double>(x) - log_sum); };
   out.logprob = value(logits[static_cast<size_t>(token)]);

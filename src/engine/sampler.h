@@ -4,8 +4,8 @@
 //   int32_t token = sampler.sample(logits, params, index);      // index: how many tokens the request has generated
 //
 // Order: temperature, top_k, top_p, min_p (engine/request.h); logit processors have run before. Among equal logits the
-// lower id counts as more likely. NaN counts as -infinity; -1 if no logit is finite. No full sort: top_k and top_p
-// select as many candidates as they need (vocabularies have 128k tokens).
+// lower id counts as more likely. NaN counts as -infinity; -1 if no logit is finite. Linear in the vocabulary (128k
+// tokens): top_k and top_p find their limit in a histogram and sort only the bucket where it lies.
 #pragma once
 
 #include <cstdint>
@@ -30,14 +30,19 @@ class Sampler {
   struct Candidate {
     int32_t token;
     float logit;
-    double weight;  // exp((logit - max) / temperature)
+    double weight;  // exp((logit - max) / temperature); below e^-87 it is 0 and never drawn
   };
-  // The candidates that remain after all filters, in sampling order, unnormalized (for tests).
+  // The candidates that remain after all filters, unnormalized (for tests).
   std::span<const Candidate> candidates(std::span<const float> logits, const SamplingParams& params);
 
  private:
-  void sort_prefix(size_t begin, size_t count);
-  void keep_top_p(double top_p);
+  void weigh(std::span<const float> logits, float max, float inverse_temperature);
+  void take_all(std::span<const float> logits);
+  void take_most_likely(std::span<const float> logits, int64_t count, double share);
+  void keep_top_p(double share);
+
+  std::vector<float> weights_;     // [vocab]
+  std::vector<uint16_t> buckets_;  // [vocab], by weight on a logarithmic scale; 0: the most likely
   std::vector<Candidate> pool_;
 };
 
