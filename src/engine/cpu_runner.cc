@@ -40,8 +40,8 @@ RunnerLimits CpuModelRunner::limits() const {
   l.max_rows = f.prefill_chunk_size;
   l.max_logit_rows = f.max_batch_size;
   l.page_size = artifact::kPageSize;
-  // A fifth stays for the weights' pages, the temporaries and everyone else.
-  l.max_kv_pages = runtime::make_cpu_device()->memory_info().available_bytes / 5 * 4 / kv_bytes_per_page();
+  // By default the cache takes at most half of what is free: with prefix reuse it fills up over time.
+  l.max_kv_pages = runtime::make_cpu_device()->memory_info().available_bytes / 2 / kv_bytes_per_page();
   return l;
 }
 
@@ -53,6 +53,14 @@ Result<void> CpuModelRunner::allocate_kv(int64_t num_pages) {
       return error(ErrorCode::kUnsupported, "{}: the input {} ({}) is unknown to this program; compile the model again",
                    module_->path(), spec.name, spec.dtype.str());
     }
+  }
+  for (const auto& spec : a.outputs) {
+    if (spec.name == "logits" && spec.shape.size() == 2 && spec.shape[1] >= f.vocab_size)
+      logits_stride_ = spec.shape[1];
+  }
+  if (logits_stride_ == 0) {
+    return error(ErrorCode::kCorrupt, "{}: it has no logits for {} tokens; compile the model again", module_->path(),
+                 f.vocab_size);
   }
   const auto device = runtime::make_cpu_device();
   const int64_t needed = num_pages * kv_bytes_per_page();
@@ -126,7 +134,12 @@ Result<std::span<float>> CpuModelRunner::run(const StepPlan& plan) {
   symbols[Symbol::kBlockTableLength] = static_cast<int64_t>(plan.block_tables.size());
   executor_->run(symbols);
   const auto logits = executor_->output<float>("logits");
-  return logits.first(static_cast<size_t>(plan.num_logit_rows() * module_->artifact().facts.vocab_size));
+  const int64_t vocab = module_->artifact().facts.vocab_size;
+  // Rows may be padded to whole vectors; outside they are dense.
+  for (int64_t row = 1; logits_stride_ != vocab && row < plan.num_logit_rows(); ++row) {
+    std::copy_n(logits.data() + row * logits_stride_, vocab, logits.data() + row * vocab);
+  }
+  return logits.first(static_cast<size_t>(plan.num_logit_rows() * vocab));
 }
 
 }  // namespace mlc::engine

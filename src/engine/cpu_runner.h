@@ -39,6 +39,7 @@ class CpuModelRunner : public ModelRunner {
   std::shared_ptr<const runtime::ParamStore> params_;
   std::shared_ptr<ThreadPool> pool_;
   const bool profile_;
+  int64_t logits_stride_ = 0;  // floats from one row of logits to the next
   std::vector<runtime::Tensor> kv_;
   std::unique_ptr<runtime::PlanExecutor> executor_;
 };

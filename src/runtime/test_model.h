@@ -49,7 +49,7 @@ extern "C" inline void test_logits(void* const* b, const int64_t* sizes, int32_t
   partition(sizes[0], worker, workers, begin, end);
   for (int64_t r = begin; r < end; ++r) {
     for (int64_t v = 0; v < 8; ++v) {
-      static_cast<float*>(b[2])[r * 8 + v] =
+      static_cast<float*>(b[2])[r * 16 + v] =
           static_cast<const float*>(b[0])[static_cast<const int32_t*>(b[1])[r]] + static_cast<float>(v);
     }
   }
@@ -68,7 +68,7 @@ inline artifact::Artifact tiny_artifact() {
   for (const char* name : {"token_ids", "positions", "slots", "table_start", "block_tables", "logit_rows"}) {
     a.inputs.push_back({name, DType::i32(), {-1}});
   }
-  a.outputs.push_back({"logits", DType::f32(), {-1, 8}});
+  a.outputs.push_back({"logits", DType::f32(), {-1, 16}});  // rows padded from a vocabulary of 8
   const LinearSize row_floats{0, {4, 0, 0, 0}}, rows{0, {1, 0, 0, 0}};
   a.plan.temps = {{"h", DType::f32(), {0, {}}, row_floats}, {"s", DType::f32(), row_floats, row_floats}};
   a.plan.temp_bytes = {0, {8, 0, 0, 0}};
