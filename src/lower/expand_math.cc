@@ -50,6 +50,9 @@ class MathExpander : public LetHoister {
         return expand_fma(hoist("a", c->args[0]), hoist("b", c->args[1]), hoist("c", c->args[2]));
       }
     }
+    if (t == DType::f64().with_lanes(t.lanes) && target_.is_cpu() && c->intrinsic == "fma" && !target_.has_fma()) {
+      return expand_fma64(hoist("a", c->args[0]), hoist("b", c->args[1]), hoist("c", c->args[2]));
+    }
     if (t.is_float() && t.bits >= 32 && !target_.has_rounding()) {
       if (c->intrinsic == "round") return expand_round(hoist("x", c->args[0]));
       if (c->intrinsic == "floor") return expand_floor(hoist("x", c->args[0]));
@@ -175,19 +178,50 @@ class MathExpander : public LetHoister {
   // The product is exact in f64. The sum is made odd when it is inexact, so that the second rounding, to f32, rounds
   // the true value (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
   Expr expand_fma(const Expr& a, const Expr& b, const Expr& c) {
-    const DType t = a.dtype(), wide = DType::f64().with_lanes(t.lanes), i = int_like(wide);
+    const DType t = a.dtype(), wide = DType::f64().with_lanes(t.lanes);
     const Expr p = hoist("p", cast(wide, a) * cast(wide, b));
-    const Expr cw = hoist("cw", cast(wide, c));
-    const Expr s = hoist("s", p + cw);
-    const Expr part = hoist("part", s - p);
-    const Expr error = hoist("error", (p - (s - part)) + (cw - part));
+    return cast(t, odd_sum(p, hoist("cw", cast(wide, c))));
+  }
+
+  // a + b == sum + error exactly (Knuth).
+  std::pair<Expr, Expr> two_sum(const Expr& a, const Expr& b) {
+    const Expr s = hoist("s", a + b);
+    const Expr part = hoist("part", s - a);
+    return {s, hoist("error", (a - (s - part)) + (b - part))};
+  }
+
+  // a + b in f64, the last bit made odd when it is inexact.
+  Expr odd_sum(const Expr& a, const Expr& b) {
+    const DType wide = a.dtype(), i = int_like(wide);
+    const auto [s, error] = two_sum(a, b);
     const Expr zero_w = fimm(wide, 0.0);
     const Expr bits = hoist("bits", bits_of(s));
     const Expr up = eq(error > zero_w, s > zero_w);
     const Expr odd = bits + select(up, imm(i, 1), imm(i, -1));
     const Expr inexact = logical_or(error > zero_w, error < zero_w);  // false for NaN
     const Expr adjust = logical_and(inexact, eq(bits & imm(i, 1), imm(i, 0)));
-    return cast(t, reinterpret(wide, select(adjust, odd, bits)));
+    return reinterpret(wide, select(adjust, odd, bits));
+  }
+
+  // The high half of x (Veltkamp): products of halves are exact.
+  Expr high_half(const Expr& x) {
+    const Expr scaled = hoist("scaled", x * fimm(x.dtype(), 134217729.0));  // 2^27 + 1
+    return hoist("high", scaled - (scaled - x));
+  }
+
+  // f64 alone: the product as a sum of two (Dekker), then a sum of three with one rounding (Boldo and Melquiond). Exact
+  // unless the parts overflow or underflow; where they overflow, two roundings do.
+  Expr expand_fma64(const Expr& a, const Expr& b, const Expr& c) {
+    const DType t = a.dtype();
+    const Expr p = hoist("p", a * b);
+    const Expr ah = high_half(a), bh = high_half(b);
+    const Expr al = hoist("al", a - ah), bl = hoist("bl", b - bh);
+    const Expr low = hoist("low", ((ah * bh - p) + ah * bl + al * bh) + al * bl);
+    const auto [u, u_error] = two_sum(c, low);
+    const auto [v, v_error] = two_sum(p, u);
+    const Expr exact = hoist("exact", v + odd_sum(v_error, u_error));
+    const Expr finite = eq(exact - exact, fimm(t, 0.0));
+    return select(finite, exact, p + c);
   }
 
   const target::Target& target_;

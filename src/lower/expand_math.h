@@ -10,7 +10,7 @@
 // | tanh             | at most 2 ulp    | +-1 far out                                                      |
 // | sin, cos         | at most 2 ulp    | |x| < 2^28, computed in f64; NaN beyond                          |
 // | floor ceil round | exact            | only where the target has no instruction                         |
-// | fma              | exact            | the same; through f64 with rounding to odd                       |
+// | fma              | exact            | the same, f64 too; f64 products that nearly overflow round twice  |
 //
 // NaN gives NaN. sqrt, rsqrt, abs and popcount are left to the code generator.
 #pragma once

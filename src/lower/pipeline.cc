@@ -10,6 +10,7 @@
 #include "lower/expand_math.h"
 #include "lower/legalize_dot.h"
 #include "lower/legalize_dtypes.h"
+#include "lower/legalize_parallel.h"
 #include "lower/lower_blocks.h"
 #include "lower/partition_loops.h"
 #include "lower/unroll_loops.h"
@@ -81,6 +82,7 @@ Result<void> run_pass(const Pass& pass, ir::Module& m, const Target& target, con
 const std::vector<Pass>& passes() {
   static const auto* table = new std::vector<Pass>{
       {"lower_blocks", any_target<lower_blocks>, Level::kGraph, false, false, "blocks to loops, guards, allocations"},
+      {"legalize_parallel", any_target<legalize_parallel>, Level::kGraph, false, true, "one parallel loop nest"},
       {"simplify_loops", any_target<simplify_pass>, Level::kGraph, true, false, "indices and guards, with loop bounds"},
       {"compact_buffers", any_target<compact_buffers>, Level::kGraph, true, false,
        "intermediate buffers shrink to their live part"},

@@ -78,6 +78,15 @@ Value* FuncEmitter::emit_binary(const ir::Expr& e, const ir::Binary& n) {
   return emit_float_binary(n.op, a, b);
 }
 
+// The operand that is no NaN, else the smaller or larger. On x86 as comparisons, which become one minps and a blend:
+// the intrinsic, narrowed to half by LLVM where the operands were, ends in a call of fminf.
+Value* FuncEmitter::emit_float_extremum(bool minimum, Value* a, Value* b) {
+  if (!target_.is_x86_64()) return minimum ? builder_.CreateMinNum(a, b) : builder_.CreateMaxNum(a, b);
+  Value* take_a = minimum ? builder_.CreateFCmpOLT(a, b) : builder_.CreateFCmpOGT(a, b);
+  Value* ordered = builder_.CreateSelect(take_a, a, b);  // b if one is NaN
+  return builder_.CreateSelect(builder_.CreateFCmpUNO(b, b), a, ordered);
+}
+
 Value* FuncEmitter::emit_float_binary(ir::BinaryOp op, Value* a, Value* b) {
   using Op = ir::BinaryOp;
   switch (op) {
@@ -90,9 +99,8 @@ Value* FuncEmitter::emit_float_binary(ir::BinaryOp op, Value* a, Value* b) {
     case Op::kDiv:
       return builder_.CreateFDiv(a, b);
     case Op::kMin:
-      return builder_.CreateMinNum(a, b);
     case Op::kMax:
-      return builder_.CreateMaxNum(a, b);
+      return emit_float_extremum(op == Op::kMin, a, b);
     case Op::kEq:
       return builder_.CreateFCmpOEQ(a, b);
     case Op::kNe:
@@ -188,7 +196,8 @@ Value* FuncEmitter::emit_cast(DType to, const ir::Expr& from) {
     if (t.lanes > 1) h = ::llvm::FixedVectorType::get(h, t.lanes);
     const bool native = target_.has_f16_conversion() && !t.is_bfloat() && !to.is_bfloat();
     if (native && half && to.bits == 32 && to.is_float()) {
-      return builder_.CreateFPExt(builder_.CreateBitCast(a, h), type);
+      // The fence keeps LLVM from narrowing what follows to half, whose minimum and maximum end in library calls.
+      return builder_.CreateArithmeticFence(builder_.CreateFPExt(builder_.CreateBitCast(a, h), type), type);
     }
     if (native && t.is_float() && t.bits == 32) return builder_.CreateBitCast(builder_.CreateFPTrunc(a, h), type);
     return fail(to, fmt::format("the cast from {} to {} was not legalized", t.str(), to.str()));
@@ -244,6 +253,25 @@ Value* FuncEmitter::emit_shuffle(const ir::Shuffle& n) {
   return result;
 }
 
+// By halves: the order does not matter to a minimum that ignores NaN.
+Value* FuncEmitter::emit_extremum_reduce(bool minimum, Value* a) {
+  auto lanes = static_cast<int>(::llvm::cast<::llvm::FixedVectorType>(a->getType())->getNumElements());
+  while (lanes > 1 && lanes % 2 == 0) {
+    lanes /= 2;
+    std::vector<int> low, high;
+    for (int i = 0; i < lanes; ++i) {
+      low.push_back(i);
+      high.push_back(i + lanes);
+    }
+    a = emit_float_extremum(minimum, builder_.CreateShuffleVector(a, low), builder_.CreateShuffleVector(a, high));
+  }
+  Value* result = builder_.CreateExtractElement(a, uint64_t{0});
+  for (int i = 1; i < lanes; ++i) {
+    result = emit_float_extremum(minimum, result, builder_.CreateExtractElement(a, static_cast<uint64_t>(i)));
+  }
+  return result;
+}
+
 Value* FuncEmitter::emit_reduce(const ir::VectorReduce& n) {
   const DType t = n.a.dtype();
   Value* a = expr(n.a);
@@ -255,9 +283,9 @@ Value* FuncEmitter::emit_reduce(const ir::VectorReduce& n) {
       if (t.is_float()) return builder_.CreateFAddReduce(::llvm::ConstantFP::get(register_type(t.scalar()), -0.0), a);
       return builder_.CreateAddReduce(a);
     case ir::ReduceOp::kMin:
-      return t.is_float() ? builder_.CreateFPMinReduce(a) : builder_.CreateIntMinReduce(a, t.is_int());
+      return t.is_float() ? emit_extremum_reduce(true, a) : builder_.CreateIntMinReduce(a, t.is_int());
     case ir::ReduceOp::kMax:
-      return t.is_float() ? builder_.CreateFPMaxReduce(a) : builder_.CreateIntMaxReduce(a, t.is_int());
+      return t.is_float() ? emit_extremum_reduce(false, a) : builder_.CreateIntMaxReduce(a, t.is_int());
   }
   MLC_UNREACHABLE("reduction {}", static_cast<int>(n.op));
 }

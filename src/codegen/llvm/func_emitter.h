@@ -66,6 +66,7 @@ class FuncEmitter {
   ::llvm::Value* emit_expr(const ir::Expr& e);
   ::llvm::Value* emit_binary(const ir::Expr& e, const ir::Binary& node);
   ::llvm::Value* emit_float_binary(ir::BinaryOp op, ::llvm::Value* a, ::llvm::Value* b);
+  ::llvm::Value* emit_float_extremum(bool minimum, ::llvm::Value* a, ::llvm::Value* b);
   ::llvm::Value* emit_int_binary(ir::BinaryOp op, DType t, ::llvm::Value* a, ::llvm::Value* b, const ir::Expr& divisor);
   ::llvm::Value* emit_floor_division(bool want_quotient, DType t, ::llvm::Value* a, ::llvm::Value* b,
                                      const ir::Expr& divisor);
@@ -73,6 +74,7 @@ class FuncEmitter {
   ::llvm::Value* emit_reinterpret(DType to, const ir::Expr& a);
   ::llvm::Value* emit_select(const ir::Select& node);
   ::llvm::Value* emit_shuffle(const ir::Shuffle& node);
+  ::llvm::Value* emit_extremum_reduce(bool minimum, ::llvm::Value* a);
   ::llvm::Value* emit_reduce(const ir::VectorReduce& node);
   ::llvm::Value* emit_call(const ir::Expr& e, const ir::Call& node);
   ::llvm::Value* emit_instruction(const ir::Expr& e, const ir::Call& node);
