@@ -149,6 +149,19 @@ std::set<Var> reduce_loops(const Block& block) {
   return out;
 }
 
+std::optional<Var> outer_reduction(const PrimFunc& f, const Path& block_path) {
+  const Block& b = block_of(block_path);
+  std::set<Var> known(f.sizes.begin(), f.sizes.end());
+  for (const For* loop : loops_above(block_path)) known.insert(loop->var);
+  for (const IterVar& it : b.iters) {
+    if (it.kind != IterKind::kReduce) continue;
+    for (const Var& v : free_vars(it.binding)) {
+      if (!known.count(v)) return it.var;
+    }
+  }
+  return std::nullopt;
+}
+
 BlockClass classify(const PrimFunc& f, const Path& block_path) {
   Inside in(f, block_path);
   const Block& b = in.b;

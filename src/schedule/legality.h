@@ -38,6 +38,9 @@ std::optional<Update> match_update(const ir::Stmt& body);
 // Loop variables in a binding of a reduce variable of the block.
 std::set<ir::Var> reduce_loops(const ir::Block& block);
 
+// A reduce variable of the block that is bound to a variable of the block around it: the reduction goes on outside.
+std::optional<ir::Var> outer_reduction(const ir::PrimFunc& f, const Path& block_path);
+
 // May the iterations of this loop run at the same time (parallel, thread) or as the lanes of one vector?
 Result<void> check_independent(const State& s, const Path& loop_path, ir::ForKind kind, const std::string& thread);
 // The same for every loop of the function that is not serial (but those that were given so).

@@ -198,6 +198,8 @@ TEST(Property, RandomSchedulesKeepMeaning) {
     check_replay(before, s);
     if (HasFatalFailure()) FAIL() << told;
   }
+  for (const auto& [name, n] : outcomes)
+    RecordProperty(name, std::to_string(n.first) + " of " + std::to_string(n.first + n.second));
   if (cases < 500) return;
   for (const char* name :
        {"split", "fuse", "reorder", "parallel", "vectorize", "unroll", "bind", "compute_at", "reverse_compute_at",

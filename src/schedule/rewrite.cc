@@ -93,6 +93,9 @@ Result<BlockClass> check_movable(const State& s, const BlockAt& at, const LoopAt
       return error("{} is a reduction without its init, which cannot be computed a second time", at.label);
     }
   }
+  if (auto v = outer_reduction(s.func, at.path)) {
+    return error("{}: its reduction over {} goes on outside the block around it", at.label, v->name());
+  }
   if (at.node->annotations.count("tensorized")) return error("{} is tensorized; move it before that", at.label);
   for (const For* f : loops_above(at.path)) {
     if (f->kind != ForKind::kSerial && f->kind != ForKind::kUnrolled && f->kind != ForKind::kVectorized &&

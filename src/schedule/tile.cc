@@ -15,12 +15,19 @@ struct Cut {
   Expr size;   // of the tile along this variable
 };
 
+bool mentions(const Expr& e, const std::set<Var>& vars) {
+  for (const Var& v : free_vars(e)) {
+    if (vars.count(v)) return true;
+  }
+  return false;
+}
+
 Result<Cut> cut_binding(const IterVar& it, const View& view, const std::set<Var>& tile, const std::string& label) {
   auto sum = parse_iter(it.binding, view.loops(), view.bounds());
   if (!sum) return error("{}: the binding of {} is not made of the digits of loops", label, it.var.name());
   IterSum in{{}, Expr(0)}, out{{}, sum->base};
   for (const IterTerm& t : sum->terms) (tile.count(t.var) ? in : out).terms.push_back(t);
-  if (in.terms.empty()) return Cut{it.binding, {}, Expr(1)};
+  if (in.terms.empty()) return Cut{mentions(it.binding, tile) ? out.to_expr() : it.binding, {}, Expr(1)};
   Radix r = radix_of(in.terms, view.limits(), view.bounds());
   if (!r.dense) return error("{}: the loops inside do not cover a whole range of {}", label, it.var.name());
   if (out.terms.empty() && is_const(out.base, 0)) return Cut{{}, in.to_expr(), r.extent};
@@ -34,13 +41,6 @@ Result<Cut> cut_binding(const IterVar& it, const View& view, const std::set<Var>
   for (IterTerm& t : out.terms) t.scale /= *size;
   out.base = simplify(floordiv(out.base, r.extent), view.bounds());
   return Cut{out.to_expr(), in.to_expr(), r.extent};
-}
-
-bool mentions(const Expr& e, const std::set<Var>& vars) {
-  for (const Var& v : free_vars(e)) {
-    if (vars.count(v)) return true;
-  }
-  return false;
 }
 
 std::set<Var> loops_of(const Path& path) {

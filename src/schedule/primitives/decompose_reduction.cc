@@ -41,6 +41,9 @@ Result<Change> apply(const State& s, const DecomposeReduction& x) {
   }
   BlockClass cls = classify(s.func, at.path);
   if (cls.kind == BlockKind::kOpaque) return error("{} cannot be taken apart: {}", at.label, cls.reason);
+  if (auto v = outer_reduction(s.func, at.path)) {
+    return error("{}: its reduction over {} goes on outside the block around it", at.label, v->name());
+  }
   const std::set<Var> reduce = reduce_loops(*at.node);
   View view(s.func, at.path, loop.node);
   std::set<Var> inner = view.inner();

@@ -23,7 +23,8 @@ bool zero_times(const Expr& e, const std::set<Buffer>& padded) {
 }
 
 bool is_product(const Expr& e) {
-  if (as<Load>(e) || as<IntImm>(e) || as<FloatImm>(e)) return true;
+  if (const Load* l = as<Load>(e)) return !l->predicate;
+  if (as<IntImm>(e) || as<FloatImm>(e)) return true;
   if (const Cast* c = as<Cast>(e)) return is_product(c->a);
   const Binary* b = as<Binary>(e);
   return b && b->op == BinaryOp::kMul && is_product(b->a) && is_product(b->b);
@@ -84,7 +85,7 @@ Result<Change> apply(const State& s, const PadEinsum& x) {
   auto update = match_update(b.body);
   if (!init || !update || update->op != BinaryOp::kAdd || !update->value || !is_product(update->value) ||
       classify(s.func, at.path).kind != BlockKind::kReduction) {
-    return error("{} is not a reduction by addition with an init and a product of loads as its update", at.label);
+    return error("{} is not a reduction by addition with an init and a product of unconditional loads as its update", at.label);
   }
   const std::vector<const For*> loops = loops_above(at.path);
   Padder p{s, at, {}, {}, bounds_along(s.func, at.path), {}, {}, {}, {}};
