@@ -42,12 +42,24 @@ def _relax(components):
         components["schemas"][name]["properties"]["usage"] = {"anyOf": [usage, {"type": "null"}]}
 
 
+def _nullable(node):
+    """OpenAPI 3.0's `nullable: true`, which the file still has in places, as JSON Schema says it."""
+    if isinstance(node, list):
+        return [_nullable(n) for n in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _nullable(value) for key, value in node.items()}
+    if node.pop("nullable", None) is True:
+        return {"anyOf": [node, {"type": "null"}]}
+    return node
+
+
 @functools.cache
 def _components():
     with open(_FILE, encoding="utf-8") as f:
         components = yaml.load(f, Loader=_Loader)["components"]
     _relax(components)
-    return components
+    return _nullable(components)
 
 
 def available():
