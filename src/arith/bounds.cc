@@ -310,6 +310,7 @@ void Bounds::assume(const Expr& cond) {
   auto at_least_zero = [&](const Expr& big, const Expr& small, int64_t minus) {
     LinearForm f = linear_form(big);
     f.add(linear_form(small), -1);
+    if (f.constant < -4 * kLargestIndex || f.constant > 4 * kLargestIndex) return;
     f.constant -= minus;
     facts_.push_back(f.to_expr());
     if (f.terms.size() != 1 || infinite(f.constant)) return;

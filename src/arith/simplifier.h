@@ -73,5 +73,7 @@ class Simplifier : public ir::Mutator {
 std::vector<ir::Expr> factors_of(const ir::Expr& e);
 ir::Expr product_of(std::vector<ir::Expr> factors, DType dtype);
 bool is_constant_expr(const ir::Expr& e);
+// All numbers of f are below 2^50, so that adding a few of them or scaling them a little does not overflow.
+bool is_small(const LinearForm& f);
 
 }  // namespace mlc::arith

@@ -19,7 +19,7 @@ LinearForm scaled(const LinearForm& f, int64_t k) {
   return out;
 }
 
-bool small(const LinearForm& f, int64_t times) {
+bool scalable(const LinearForm& f, int64_t times) {
   if (times > (int64_t{1} << 20) || std::abs(f.constant) > kSmall) return false;
   return std::all_of(f.terms.begin(), f.terms.end(),
                      [](const LinearForm::Term& t) { return std::abs(t.coefficient) <= kSmall; });
@@ -34,6 +34,13 @@ LinearForm difference(const Expr& a, const Expr& b) {
 
 }  // namespace
 
+bool is_small(const LinearForm& f) {
+  constexpr int64_t kLimit = int64_t{1} << 50;
+  auto fits = [](int64_t v) { return v > -kLimit && v < kLimit; };
+  return fits(f.constant) &&
+         std::all_of(f.terms.begin(), f.terms.end(), [&](const LinearForm::Term& t) { return fits(t.coefficient); });
+}
+
 IntSet Simplifier::bounds_of_form(const LinearForm& f) const { return bounds_of(f.to_expr(), bounds_); }
 
 // ---- Proofs
@@ -44,7 +51,7 @@ bool Simplifier::prove_nonnegative(const LinearForm& f) {
 }
 
 bool Simplifier::nonnegative(const LinearForm& f, int& budget) {
-  if (--budget < 0) return false;
+  if (--budget < 0 || !is_small(f)) return false;
   if (bounds_of_form(f).min >= 0) return true;
   for (const Expr& fact : bounds_.facts()) {
     LinearForm rest = f;
@@ -81,7 +88,7 @@ bool Simplifier::nonnegative_by_atoms(const LinearForm& f, int& budget) {
       return true;
     }
     const int64_t* d = as_const_int(b->b);
-    if (b->op != BinaryOp::kFloorDiv || !d || *d <= 0 || !small(f, *d)) continue;
+    if (b->op != BinaryOp::kFloorDiv || !d || *d <= 0 || !scalable(f, *d)) continue;
     // d * (x // d) lies in [x - d + 1, x].
     LinearForm g = scaled(rest, *d);
     g.add(linear_form(b->a), t.coefficient);
@@ -195,6 +202,7 @@ Expr Simplifier::compare_rule(const Expr& e, const Binary& x) {
 Expr Simplifier::compare_index(const Expr& e, BinaryOp op, const Expr& a, const Expr& b) {
   LinearForm d = difference(b, a);  // op says: d > 0, d >= 0, d == 0 or d != 0
   merge_div_mod(d);
+  if (!is_small(d)) return e;
   const LinearForm minus = scaled(d, -1);
   LinearForm below = d, above = minus;  // d - 1, -d - 1
   below.constant -= 1;

@@ -64,6 +64,7 @@ Expr Simplifier::div_by_constant(const Expr& x, int64_t d) {
   }
   if (d == 1) return x;
   const LinearForm f = linear_form(x);
+  if (!is_small(f)) return floordiv(x, Expr(d));
   auto [high, low] = split(f, d);
   if (!is_zero(high)) {
     if (is_zero(low)) return sum(high.to_expr() + Expr(0));
@@ -80,6 +81,7 @@ Expr Simplifier::mod_by_constant(const Expr& x, int64_t d) {
   const int64_t* c = b ? as_const_int(b->b) : nullptr;
   if (c && *c > 0 && b->op == BinaryOp::kFloorMod && *c % d == 0) return mod_by_constant(b->a, d);
   const LinearForm f = linear_form(x);
+  if (!is_small(f)) return floormod(x, Expr(d));
   auto [high, low] = split(f, d);
   if (!is_zero(high)) return mod_by_constant(low.to_expr(), d);
   if (auto q = constant_quotient(low, d)) return sum(low.to_expr() - Expr(*q * d));
@@ -94,6 +96,7 @@ Expr Simplifier::div_mod_symbolic(const Expr& e, const Binary& x) {
   const bool want_div = x.op == BinaryOp::kFloorDiv;
   if (bounds_of(x.b, bounds_).min < 1) return e;
   const LinearForm divisor = linear_form(x.b);
+  if (!is_small(divisor) || !is_small(linear_form(x.a))) return e;
   if (divisor.terms.size() == 1 && divisor.constant == 0) {
     const std::vector<Expr> wanted = factors_of(divisor.terms[0].atom);
     LinearForm q, r;
@@ -159,7 +162,7 @@ Expr Simplifier::ramp_div_mod(const Expr& e, const Binary& x) {
   }
   const Expr low = mod_by_constant(r->base, *d);
   const IntSet s = bounds_of(low, bounds_);
-  if (s.max == IntSet::kInf || std::abs(*stride) > (int64_t{1} << 31)) return e;
+  if (s.max == IntSet::kInf || !is_small(linear_form(r->stride)) || std::abs(*stride) > (int64_t{1} << 31)) return e;
   const int64_t reach = *stride * (lanes - 1);
   if (s.min + std::min<int64_t>(reach, 0) < 0 || s.max + std::max<int64_t>(reach, 0) >= *d) return e;
   return want_div ? broadcast(div_by_constant(r->base, *d), lanes) : ramp(low, r->stride, lanes);

@@ -187,7 +187,9 @@ void Simplifier::merge_div_mod(LinearForm& f) {
   auto contains = [&](const LinearForm& x, int64_t k) {
     return !x.terms.empty() && std::all_of(x.terms.begin(), x.terms.end(), [&](const LinearForm::Term& want) {
       return std::any_of(f.terms.begin(), f.terms.end(), [&](const LinearForm::Term& have) {
-        return equal(have.atom, want.atom) && have.coefficient == want.coefficient * k;
+        return equal(have.atom, want.atom) &&
+               have.coefficient ==
+                   static_cast<int64_t>(static_cast<uint64_t>(want.coefficient) * static_cast<uint64_t>(k));
       });
     });
   };
@@ -199,6 +201,7 @@ void Simplifier::merge_div_mod(LinearForm& f) {
     if (!d || *d <= 0 || *d > INT32_MAX || std::abs(t.coefficient) > (int64_t{1} << 31) || t.coefficient % *d != 0)
       continue;
     const int64_t k = t.coefficient / *d;
+    if (!is_small(f) || !is_small(linear_form(div->a))) continue;
     if (const LinearForm::Term* mod = find_mod(*div); mod && mod->coefficient == k) {
       const Expr mod_atom = mod->atom;
       f.add(mod_atom, -k);
@@ -335,7 +338,7 @@ Expr Simplifier::logic_rule(const Expr& e, const Binary& x) {
     if (x.op == BinaryOp::kAnd && v == wrap_int(e.dtype(), -1)) return other;
     // A mask of low bits that the value already respects.
     const IntSet s = bounds_of(other, bounds_);
-    if (x.op == BinaryOp::kAnd && v > 0 && (v & (v + 1)) == 0 && s.within(0, v)) return other;
+    if (x.op == BinaryOp::kAnd && v > 0 && v < INT64_MAX && (v & (v + 1)) == 0 && s.within(0, v)) return other;
   }
   return e;
 }
