@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "protocol/api.h"
@@ -112,58 +113,50 @@ std::string run_case(const Case& c) {
   return out;
 }
 
-// How a stream is cut depends on timing; what its pieces add up to does not. Events are merged per choice.
+// Appends what `from`, a later chunk of the same choice, adds to `to`.
+void append_chunk(OrderedJson* to, const OrderedJson& from) {
+  OrderedJson& choice = *to;
+  if (from.contains("delta")) {
+    if (from["delta"].contains("content")) {
+      choice["delta"]["content"] = choice["delta"].value("content", "") + from["delta"]["content"].get<std::string>();
+    }
+  } else {
+    choice["text"] = choice["text"].get<std::string>() + from["text"].get<std::string>();
+  }
+  if (from.contains("token_ids")) {
+    for (const auto& id : from["token_ids"]) choice["token_ids"].push_back(id);
+  }
+  if (choice["logprobs"].is_null()) {
+    choice["logprobs"] = from["logprobs"];
+  } else if (from["logprobs"].is_object()) {
+    for (const auto& [key, value] : from["logprobs"].items()) {
+      if (!value.is_array()) continue;
+      for (const auto& v : value) choice["logprobs"][key].push_back(v);
+    }
+  }
+  choice["finish_reason"] = from["finish_reason"];
+}
+
+// How a stream is cut depends on timing; what its chunks add up to does not. Chunks are joined per choice.
 std::string join_stream(const std::string& answer) {
   std::istringstream lines(answer);
-  std::string line, out;
-  std::map<int, OrderedJson> open;
-  const auto flush = [&] {
-    for (auto& [index, event] : open) out += dump(event) + "\n";
-    open.clear();
-  };
+  std::string line, out, after;
+  std::map<int, OrderedJson> choices;
   while (std::getline(lines, line)) {
-    if (!line.starts_with("{")) {
-      out += line + "\n";
-      continue;
+    OrderedJson event = line.starts_with("{") ? OrderedJson::parse(line) : OrderedJson();
+    if (!event.is_object()) {
+      out += line + "\n";  // the status
+    } else if (!event.contains("choices") || event["choices"].empty()) {
+      after += line + "\n";  // an error, or the usage
+    } else {
+      EXPECT_TRUE(after.empty()) << "a chunk after the end";
+      const OrderedJson choice = event["choices"][0];
+      const auto [it, first] = choices.emplace(choice["index"].get<int>(), std::move(event));
+      if (!first) append_chunk(&it->second["choices"][0], choice);
     }
-    OrderedJson event = OrderedJson::parse(line);
-    if (!event.contains("choices") || event["choices"].empty()) {  // an error, or the usage
-      flush();
-      out += dump(event) + "\n";
-      continue;
-    }
-    const int index = event["choices"][0]["index"];
-    const auto it = open.find(index);
-    if (it == open.end()) {
-      open.emplace(index, std::move(event));
-      continue;
-    }
-    OrderedJson& to = it->second["choices"][0];
-    OrderedJson& from = event["choices"][0];
-    if (from.contains("delta")) {
-      if (from["delta"].contains("content")) {
-        to["delta"]["content"] = to["delta"].value("content", "") + from["delta"]["content"].get<std::string>();
-      }
-    } else if (from.contains("text")) {
-      to["text"] = to["text"].get<std::string>() + from["text"].get<std::string>();
-    }
-    if (from.contains("token_ids")) {
-      for (const auto& id : from["token_ids"]) to["token_ids"].push_back(id);
-    }
-    if (from["logprobs"].is_object()) {
-      if (to["logprobs"].is_null()) {
-        to["logprobs"] = from["logprobs"];
-      } else {
-        for (const auto& [key, value] : from["logprobs"].items()) {
-          if (!value.is_array()) continue;
-          for (const auto& v : value) to["logprobs"][key].push_back(v);
-        }
-      }
-    }
-    to["finish_reason"] = from["finish_reason"];
   }
-  flush();
-  return out;
+  for (const auto& [index, event] : choices) out += dump(event) + "\n";
+  return out + after;
 }
 
 bool is_stream(const Case& c) { return c.body.find("\"stream\": true") != std::string::npos; }
@@ -194,6 +187,41 @@ TEST(ProtocolCases, AnswersAreAsWritten) {
     if (update) write_cases(file, head, cases);
   }
   EXPECT_GT(count, 40u);
+}
+
+// Damaged and rearranged requests are answered or refused, whatever they hold.
+TEST(ProtocolCases, DamagedRequestsAreRefusedOrAnswered) {
+  const std::vector<std::string> seeds = {
+      R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}], "n": 2, "stop": ["x", "é"]})",
+      R"({"prompt": [[1, 2], "ab"], "echo": true, "logprobs": 3, "logit_bias": {"5": -1.5}, "max_tokens": 3})",
+      R"({"messages": [{"role": "user", "content": "\u00e9"}], "stream": true, "stream_options": {}, "seed": -5})"};
+  const std::string pieces = "{}[]\",:0123456789.-eEtrufalsn\\/ \n\xc3\xff";
+  const ModelList models = make_models(OrderedJson::object());
+  std::mt19937 random(7);
+  const auto below = [&random](size_t n) { return static_cast<size_t>(random()) % n; };
+  size_t answered = 0, refused = 0;
+  for (int i = 0; i < 4000; ++i) {
+    std::string body = seeds[below(seeds.size())];
+    for (size_t edits = below(4); edits-- > 0;) {
+      const size_t at = below(body.size());
+      const size_t what = below(3);
+      if (what == 0) body.erase(at, 1 + below(8));
+      if (what == 1) body.insert(at, 1, pieces[below(pieces.size())]);
+      if (what == 2) body[at] = pieces[below(pieces.size())];
+      if (body.empty()) body = "{";
+    }
+    auto g = start_request(models, below(2) == 0 ? Endpoint::kChat : Endpoint::kCompletion, body, [] {});
+    if (!g) {
+      ++refused;
+      EXPECT_GE(g.error().status, 400);
+      EXPECT_FALSE(dump(g.error().json()).empty());
+      continue;
+    }
+    ++answered;
+    (*g)->poll();  // and dropped in the middle
+  }
+  EXPECT_GT(answered, 300u);
+  EXPECT_GT(refused, 1000u);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "serve/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -34,7 +35,10 @@ Result<tcp::acceptor> listen(net::io_context& io, const ServerOptions& o) {
   tcp::resolver resolver(io);
   const auto found = resolver.resolve(o.host, std::to_string(o.port), tcp::resolver::passive, ec);
   if (ec || found.empty()) return error("cannot listen on \"{}\": it is no address of this machine", o.host);
-  const tcp::endpoint endpoint = found.begin()->endpoint();
+  // A name such as localhost may stand for several addresses; clients expect the IPv4 one.
+  const auto v4 =
+      std::find_if(found.begin(), found.end(), [](const auto& e) { return e.endpoint().address().is_v4(); });
+  const tcp::endpoint endpoint = (v4 == found.end() ? found.begin() : v4)->endpoint();
   tcp::acceptor acceptor(net::make_strand(io));
   acceptor.open(endpoint.protocol(), ec);
   if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);

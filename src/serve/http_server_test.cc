@@ -5,6 +5,7 @@
 #include <csignal>
 #include <thread>
 
+#include "base/log.h"
 #include "engine/fake_runner.h"
 #include "protocol/scripted_engine.h"
 #include "serve/test_client.h"
@@ -30,6 +31,7 @@ ServerOptions test_options() {
 class Running {
  public:
   Running(std::shared_ptr<engine::Engine> engine, const ServerOptions& options = test_options()) {
+    spdlog::set_level(spdlog::level::warn);  // no line per request
     protocol::ModelList models;
     models.add(std::make_shared<const protocol::ServedModel>(protocol::toy_model("toy", std::move(engine))));
     auto created = HttpServer::create(options, std::move(models));
@@ -247,7 +249,8 @@ std::pair<std::string, std::vector<int32_t>> run_stream(uint16_t port, int i) {
   std::vector<int32_t> ids;
   for (const std::string& event : r.events()) {
     if (event == "[DONE]") continue;
-    for (const Json& id : Json::parse(event)["choices"][0]["token_ids"]) ids.push_back(id.get<int32_t>());
+    const Json json = Json::parse(event);
+    for (const Json& id : json["choices"][0]["token_ids"]) ids.push_back(id.get<int32_t>());
   }
   return {joined_text(r), ids};
 }
@@ -268,6 +271,7 @@ TEST(HttpServer, EightStreamsTogetherEqualEachAlone) {
   for (std::thread& t : threads) t.join();
   for (int i = 0; i < kStreams; ++i) {
     const auto k = static_cast<size_t>(i);
+    EXPECT_EQ(alone[k].second.size(), static_cast<size_t>(40 + i));
     EXPECT_EQ(together[k].second.size(), static_cast<size_t>(40 + i));
     EXPECT_EQ(together[k].second, alone[k].second) << "stream " << i;
     EXPECT_EQ(together[k].first, alone[k].first) << "stream " << i;
@@ -278,10 +282,13 @@ TEST(HttpServer, AClientThatDoesNotReadIsDroppedAndHindersNobody) {
   ServerOptions o = test_options();
   o.write_timeout = 400ms;
   auto engine = std::make_shared<ScriptedEngine>(ScriptedEngine::Options{
-      .reply = std::string(1000, 'x'), .ends = false, .context = 1 << 30, .step = 100us, .tokens_per_event = 5000});
+      .reply = std::string(1000, 'x'), .ends = false, .context = 1 << 30, .step = 1ms, .tokens_per_event = 5});
   Running s(engine, o);
   TestClient lazy(s.port(), 4096);
-  lazy.send(TestClient::compose("POST", kChatPath, kStream));
+  // Alternatives make the answer long enough to fill the buffers of the operating system.
+  lazy.send(TestClient::compose(
+      "POST", kChatPath,
+      R"({"messages": [{"role": "user", "content": "x"}], "stream": true, "logprobs": true, "top_logprobs": 20})"));
   ASSERT_TRUE(soon([&] { return engine->stats().running == 1; }));
   TestClient other(s.port());
   const TestReply r = other.post(kChatPath, R"({"messages": [{"role": "user", "content": "x"}], "max_tokens": 9})");
