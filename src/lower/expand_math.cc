@@ -87,7 +87,8 @@ class MathExpander : public LetHoister {
     // The bias 0x4b400000 vanishes in the shift: its low 9 bits are 0.
     const Expr value = reinterpret(t, bits_of(y) + (bits_of(biased) << imm(i, 23)));
     const Expr bounded = select(x < fimm(t, lowest), fimm(t, 0.0), value);
-    return select(x > fimm(t, highest), fimm(t, std::numeric_limits<double>::infinity()), bounded);
+    // Above: x + inf, which is NaN where x is.
+    return select(x <= fimm(t, highest), bounded, x + fimm(t, std::numeric_limits<double>::infinity()));
   }
 
   Expr expand_exp(const Expr& x) {
@@ -97,7 +98,7 @@ class MathExpander : public LetHoister {
     const Expr k = hoist("k", biased - magic);
     const Expr high = mul_add(k, fimm(t, -kLn2High), x);
     const Expr r = hoist("r", mul_add(k, fimm(t, -kLn2Low), high));
-    return scale(x, r, biased, -87.33654475, 88.72283905);
+    return scale(x, r, biased, -87.33654475, 88.72283173);
   }
 
   Expr expand_exp2(const Expr& x) {
