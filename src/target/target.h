@@ -50,11 +50,11 @@ struct Target {
   // How many elements of t one vector register holds; at least 1.
   int native_lanes(DType t) const;
   // f16 <-> f32 conversion in one instruction.
-  bool has_f16_conversion() const { return has("f16c") || has("avx512f") || is_aarch64(); }
+  bool has_f16_conversion() const { return is_cpu() ? has("f16c") || has("avx512f") || is_aarch64() : has("fp16"); }
   // a * b + c rounded once, in one instruction.
-  bool has_fma() const { return has("fma") || has("avx512f") || is_aarch64(); }
+  bool has_fma() const { return !is_cpu() || has("fma") || has("avx512f") || is_aarch64(); }
   // floor, ceil, round to nearest even as instructions.
-  bool has_rounding() const { return has("sse4.1") || is_aarch64(); }
+  bool has_rounding() const { return !is_cpu() || has("sse4.1") || is_aarch64(); }
 
   bool operator==(const Target&) const = default;
 };
