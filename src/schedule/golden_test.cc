@@ -57,6 +57,8 @@ void write_case(const std::filesystem::path& path, const Case& c) {
 void check_kept(const PrimFunc& before, const Schedule& s) {
   for (int64_t size : {1, 3, 17}) {
     EXPECT_TRUE(testing::same_meaning(before, s.func(), std::vector<int64_t>(before.sizes.size(), size), 7));
+    EXPECT_TRUE(
+        testing::same_meaning(before, testing::adverse(s.func()), std::vector<int64_t>(before.sizes.size(), size), 8));
   }
   auto verified = ir::verify(s.func(), ir::Level::kScheduled);
   EXPECT_TRUE(verified) << verified.error().message;

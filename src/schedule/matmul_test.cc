@@ -118,6 +118,7 @@ TEST(CpuMatmul, FromBlocksToVnni) {
     EXPECT_TRUE(verified) << verified.error().message;
     for (int64_t m : {1, 3, 4, 17}) {
       EXPECT_TRUE(testing::same_meaning(before, s.func(), {m}, 3)) << print(s.func());
+      EXPECT_TRUE(testing::same_meaning(before, testing::adverse(s.func()), {m}, 3));
     }
     auto parsed = parse_trace(print(s.trace()));
     ASSERT_TRUE(parsed) << parsed.error().message;

@@ -195,6 +195,10 @@ TEST(Property, RandomSchedulesKeepMeaning) {
     ASSERT_TRUE(testing::same_meaning(before, s.func(), std::vector<int64_t>(before.sizes.size(), size),
                                       static_cast<unsigned>(i)))
         << told;
+    const PrimFunc adverse = testing::adverse(s.func());
+    ASSERT_TRUE(testing::same_meaning(before, adverse, std::vector<int64_t>(before.sizes.size(), size),
+                                      static_cast<unsigned>(i)))
+        << "on an adverse machine: " << told << print(adverse);
     check_replay(before, s);
     if (HasFatalFailure()) FAIL() << told;
   }

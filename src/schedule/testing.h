@@ -87,4 +87,68 @@ inline ::testing::AssertionResult same_meaning(const ir::PrimFunc& before, const
   return ::testing::AssertionSuccess();
 }
 
+// The function as an adverse machine would run it: independent loops backwards, and what is private to an iteration of
+// a parallel loop (or a thread) with undefined contents at its start. It must mean the same.
+class Adverse : public ir::Mutator {
+ public:
+  using Mutator::mutate;
+  ir::Stmt mutate(const ir::Stmt& s) override {
+    if (const auto* a = ir::as<ir::Allocate>(s); a && a->buffer->scope == ir::Scope::kLocal) {
+      if (ir::Stmt moved = into_loop(a->body, a->buffer)) return mutate(moved);
+    }
+    ir::Stmt out = Mutator::mutate(s);
+    const auto* f = ir::as<ir::For>(out);
+    if (!f || f->kind == ir::ForKind::kSerial || f->kind == ir::ForKind::kUnrolled) return out;
+    ir::For n = *f;
+    n.body = ir::substitute(f->body, {{f->var, f->extent - ir::Expr(1) - ir::Expr(f->var)}});
+    return ir::make_stmt(std::move(n));
+  }
+
+ private:
+  static bool uses(const ir::Stmt& s, const ir::Buffer& b) {
+    bool found = false;
+    ir::for_each_expr(s, [&](const ir::Expr& e) {
+      if (const auto* l = ir::as<ir::Load>(e)) found |= l->buffer == b;
+      if (const auto* l = ir::as<ir::LoadBits>(e)) found |= l->buffer == b;
+    });
+    ir::for_each_stmt(s, [&](const ir::Stmt& x) {
+      if (const auto* st = ir::as<ir::Store>(x)) found |= st->buffer == b;
+    });
+    return found;
+  }
+  // `s` with the allocation inside the outermost parallel loop that holds all uses; null if there is none.
+  static ir::Stmt into_loop(const ir::Stmt& s, const ir::Buffer& b) {
+    if (const auto* f = ir::as<ir::For>(s)) {
+      ir::For n = *f;
+      if (f->kind == ir::ForKind::kParallel || f->kind == ir::ForKind::kThread) {
+        n.body = ir::allocate(b, f->body);
+      } else {
+        n.body = into_loop(f->body, b);
+      }
+      return n.body ? ir::make_stmt(std::move(n)) : ir::Stmt();
+    }
+    if (const auto* a = ir::as<ir::Allocate>(s)) {
+      ir::Stmt body = into_loop(a->body, b);
+      return body ? ir::allocate(a->buffer, body) : ir::Stmt();
+    }
+    const auto* q = ir::as<ir::Seq>(s);
+    if (!q) return {};
+    std::vector<ir::Stmt> stmts = q->stmts;
+    int users = 0;
+    ir::Stmt* user = nullptr;
+    for (ir::Stmt& c : stmts) {
+      if (!uses(c, b)) continue;
+      ++users;
+      user = &c;
+    }
+    if (users != 1) return {};
+    *user = into_loop(*user, b);
+    return *user ? ir::seq(std::move(stmts)) : ir::Stmt();
+  }
+};
+inline ir::PrimFunc adverse(ir::PrimFunc f) {
+  f.body = Adverse().mutate(f.body);
+  return f;
+}
+
 }  // namespace mlc::schedule::testing
