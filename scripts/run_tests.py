@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -75,6 +76,20 @@ def run_junit(name, command, report, env, totals):
     totals.add(name, max(0, len(cases) - failed - skipped), failed, skipped, seconds)
 
 
+def run_tap(name, command, env, totals):
+    """Runs a command that ends with TAP's counts ("# pass 3")."""
+    start = time.time()
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False, stdout=subprocess.PIPE, text=True)
+    seconds = time.time() - start
+    counts = dict(re.findall(r"^# (pass|fail|cancelled|skipped) (\d+)$", done.stdout, re.MULTILINE))
+    failed = int(counts.get("fail", 0)) + int(counts.get("cancelled", 0))
+    if done.returncode != 0 and failed == 0:
+        failed = 1
+    if failed:
+        print(done.stdout, flush=True)
+    totals.add(name, int(counts.get("pass", 0)), failed, int(counts.get("skipped", 0)), seconds)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["quick", "all", "sanitize"])
@@ -99,15 +114,16 @@ def main():
     for binary in sorted(build.glob("test_*")):
         if binary.is_file() and os.access(binary, os.X_OK) and binary.suffix == "" and wanted(binary.name):
             run_gtest(binary, env, totals)
-    suites = []
+    program, model = str(build / "bin" / "mlc_llm"), str(ROOT / "models" / "demo")
     if args.what in ("all", "sanitize"):
-        suites += [("client-python", ["tests/python/run.sh"]), ("client-node", ["tests/node/run.sh"])]
-    if args.what == "all":
-        suites += [("cli", ["tests/cli/run.sh"])]
-    for name, command in suites:
-        if wanted(name) and (ROOT / command[0]).exists():
-            report = build / f"{name}.xml"
-            run_junit(name, command + [str(report)], report, env, totals)
+        if wanted("client-python"):
+            report = build / "client-python.xml"
+            run_junit("client-python", ["tests/python/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
+        if wanted("client-node"):
+            run_tap("client-node", ["tests/node/run.sh", program, model, "--test-reporter=tap"], env, totals)
+    if args.what == "all" and wanted("cli"):
+        report = build / "cli.xml"
+        run_junit("cli", ["tests/cli/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
 
     line = f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped"
     summary = ROOT / "build" / "test-summary.txt"

@@ -158,7 +158,7 @@ std::string compile_key(const model::ModelConfig& config, const std::string& sch
 Result<artifact::Artifact> compile_model(const model::ModelConfig& config, const std::string& scheme,
                                          const CompileOptions& options, const std::string& out_path) {
   MLC_TRY(CompileOptions resolved, resolve_options(config, options));
-  Work w{config, scheme, resolved};
+  Work w{.config = config, .scheme = scheme, .options = resolved};
   for (const Stage& stage : kStages) {
     if (options.progress) options.progress(stage.name);
     auto done = stage.run(w);

@@ -99,6 +99,14 @@ std::string function_name(const Graph& g, const Group& group, int serial) {
   return name;
 }
 
+// The copy that ends a matmul without tail: sums are made in a buffer of their own, which scheduling puts in registers.
+ir::Stmt copy_block(const EmitContext& c, const ir::Buffer& from, const ir::Buffer& to) {
+  return ir::block("write", c.row_iters({{"n", to->shape[1]}}), [&](const std::vector<ir::Var>& v) {
+    const ir::Expr m = c.row(v), n = v[c.first_column_var()];
+    return ir::BlockBody{{}, ir::store(to, {m, n}, ir::load(from, {m, n}))};
+  });
+}
+
 ir::PrimFunc emit_group(const Graph& g, const Group& group, const Interface& f, Sym rows, int64_t tile) {
   EmitContext c;
   c.rows = rows;
@@ -119,6 +127,7 @@ ir::PrimFunc emit_group(const Graph& g, const Group& group, const Interface& f, 
   for (ValueId v : f.buffers) func.buffers.push_back(make(v));
   for (ValueId v : f.internal) make(v);
   std::vector<ir::Stmt> nests;
+  ir::Buffer sums;
   for (int i = group.first; i <= group.last; ++i) {
     const Node& n = g.nodes[static_cast<size_t>(i)];
     c.node = &n;
@@ -126,9 +135,19 @@ ir::PrimFunc emit_group(const Graph& g, const Group& group, const Interface& f, 
     c.out.clear();
     for (ValueId v : n.inputs) c.in.push_back(buffers.at(v));
     for (ValueId v : n.outputs) c.out.push_back(buffers.at(v));
-    nests.push_back(find_op(n.op).emit(c));
+    const OpDef& op = find_op(n.op);
+    if (i == group.last && op.kind == OpKind::kMatmul) {
+      const ir::Buffer out = c.out[0];
+      sums = ir::buffer("sums", out->dtype, out->shape);
+      c.out[0] = sums;
+      nests.push_back(op.emit(c));
+      nests.push_back(copy_block(c, sums, out));
+    } else {
+      nests.push_back(op.emit(c));
+    }
   }
   ir::Stmt body = ir::seq(nests);
+  if (sums) body = ir::allocate(sums, body);
   for (ValueId v : f.internal) body = ir::allocate(buffers.at(v), body);
   func.body = body;
   return func;

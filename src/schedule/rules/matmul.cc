@@ -107,19 +107,13 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
     MLC_TRY(BlockRef dequantize, s.block(names.dequantize));
     MLC_TRY_VOID(s.compute_inline(dequantize));
   }
-  // The block that writes the result: the last tail (others are inlined into it), or a copy out of the registers.
-  BlockRef out;
-  std::string sums_buffer = sums;
-  if (names.tails.empty()) {
-    MLC_TRY(out, s.cache_write(matmul, sums, ir::Scope::kLocal));
-    sums_buffer = s.find(matmul)->writes[0].buffer->name;
-  } else {
-    for (size_t i = 0; i + 1 < names.tails.size(); ++i) {
-      MLC_TRY(BlockRef tail, s.block(names.tails[i]));
-      MLC_TRY_VOID(s.compute_inline(tail));
-    }
-    MLC_TRY(out, s.block(names.tails.back()));
+  // The block that writes the result: the last tail; the others are inlined into it.
+  MLC_CHECK(!names.tails.empty(), "{}: a matmul ends with an elementwise block", f.name);
+  for (size_t i = 0; i + 1 < names.tails.size(); ++i) {
+    MLC_TRY(BlockRef tail, s.block(names.tails[i]));
+    MLC_TRY_VOID(s.compute_inline(tail));
   }
+  MLC_TRY(BlockRef out, s.block(names.tails.back()));
   // Tile the output: [no, m or mt, (mi), nb, ni].
   MLC_TRY(auto loops, s.loops(out));
   const LoopRef column = loops.back(), rows = loops[0];
@@ -131,7 +125,7 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   MLC_TRY_VOID(s.reorder(order));
   const size_t outside = 2;  // no, and m or mt
   MLC_TRY_VOID(s.compute_at(matmul, rows));
-  MLC_TRY_VOID(s.set_scope(matmul, sums_buffer, ir::Scope::kLocal));
+  MLC_TRY_VOID(s.set_scope(matmul, sums, ir::Scope::kLocal));
   if (!names.dot.empty()) {
     MLC_TRY(Inner inner, inner_loops(s, matmul, outside, true));
     std::vector<LoopRef> first = {inner.reduction};

@@ -1,0 +1,173 @@
+// Whole models against independent references: Hugging Face transformers in float32 (random models, committed rows of
+// logits) and float64 numpy (the two small published models of the shared test data).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "../tests/support/model_harness.h"
+#include "../tests/support/random_llama_golden.h"
+#include "base/json.h"
+#include "weights/llama2c.h"
+
+namespace mlc {
+namespace {
+
+using graph::Activation;
+using testing::ModelHarness;
+using testing::RandomLlamaGolden;
+using testing::relative_error;
+
+std::string data_dir() {
+  const char* dir = std::getenv("MLC_TEST_DATA");
+  return dir != nullptr && *dir != '\0' ? dir : MLC_SOURCE_DIR "/../shared/data";
+}
+
+struct Errors {
+  double worst = 0, sum = 0;
+  int count = 0;
+  double mean() const { return sum / count; }
+};
+
+Errors compare(ModelHarness& h, const RandomLlamaGolden& g, const std::string& kind, int64_t chunk) {
+  Errors e;
+  auto done = h.run({g.prompt}, chunk, [&](int, int64_t pos, std::span<const float> logits) {
+    for (size_t i = 0; i < g.positions.size(); ++i) {
+      if (g.positions[i] != pos) continue;
+      const double error = relative_error(logits, g.logits.at(kind)[i]);
+      e.worst = std::max(e.worst, error);
+      e.sum += error;
+      ++e.count;
+    }
+  });
+  EXPECT_TRUE(done.has_value()) << (done ? "" : done.error().message);
+  EXPECT_EQ(e.count, static_cast<int>(g.positions.size()));
+  return e;
+}
+
+class RandomLlama : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    auto golden = testing::read_random_llama_golden(GetParam());
+    ASSERT_TRUE(golden.has_value()) << golden.error().message;
+    golden_ = *golden;
+    checkpoint_ = model::synthetic_checkpoint(golden_.config, golden_.seed);
+  }
+  std::unique_ptr<ModelHarness> harness(const std::string& scheme, Activation activation) {
+    auto h = ModelHarness::create(golden_.config, *checkpoint_, scheme, activation, 304);
+    EXPECT_TRUE(h.has_value()) << (h ? "" : h.error().message);
+    return h ? std::move(h).value() : nullptr;
+  }
+  RandomLlamaGolden golden_;
+  std::unique_ptr<weights::TensorSource> checkpoint_;
+};
+
+TEST_P(RandomLlama, Float32InChunksOf7And64And512) {
+  auto h = harness("q0f32", Activation::kInt8);
+  ASSERT_NE(h, nullptr);
+  for (int64_t chunk : {7, 64, 512}) EXPECT_LT(compare(*h, golden_, "float", chunk).worst, 1e-4) << "chunk " << chunk;
+}
+
+TEST_P(RandomLlama, Float32FiveSequencesOfUnequalLengthGiveTheSameBitsAsAlone) {
+  auto h = harness("q0f32", Activation::kInt8);
+  ASSERT_NE(h, nullptr);
+  std::vector<std::vector<int32_t>> sequences;
+  for (size_t length : {300, 17, 1, 128, 60}) {
+    // Each a different part of the prompt, so that a mixed-up page table shows.
+    sequences.emplace_back(golden_.prompt.end() - static_cast<std::ptrdiff_t>(length), golden_.prompt.end());
+  }
+  std::map<std::pair<int, int64_t>, std::vector<float>> alone;
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    auto done = h->run({sequences[s]}, 64, [&](int, int64_t pos, std::span<const float> l) {
+      alone[{static_cast<int>(s), pos}].assign(l.begin(), l.end());
+    });
+    ASSERT_TRUE(done.has_value()) << done.error().message;
+  }
+  size_t rows = 0;
+  auto done = h->run(sequences, 13, [&](int s, int64_t pos, std::span<const float> l) {
+    ++rows;
+    const auto& expected = alone.at({s, pos});
+    ASSERT_TRUE(std::equal(l.begin(), l.end(), expected.begin())) << "sequence " << s << " position " << pos;
+  });
+  ASSERT_TRUE(done.has_value()) << done.error().message;
+  EXPECT_EQ(rows, 506u);
+}
+
+TEST_P(RandomLlama, Float16) {
+  auto h = harness("q0f16", Activation::kInt8);
+  ASSERT_NE(h, nullptr);
+  EXPECT_LT(compare(*h, golden_, "float", 64).worst, 5e-3);
+}
+
+TEST_P(RandomLlama, FourBitWithExactActivations) {
+  auto h = harness("q4f16_1", Activation::kFloat32);
+  ASSERT_NE(h, nullptr);
+  EXPECT_LT(compare(*h, golden_, "q4f16_1", 64).worst, 5e-3);
+}
+
+TEST_P(RandomLlama, FourBitWithInt8Activations) {
+  auto h = harness("q4f16_1", Activation::kInt8);
+  ASSERT_NE(h, nullptr);
+  for (int64_t chunk : {7, 64}) {
+    const Errors e = compare(*h, golden_, "q4f16_1", chunk);
+    EXPECT_LT(e.mean(), 2.5e-2) << "chunk " << chunk;
+    EXPECT_LT(e.worst, 4e-2) << "chunk " << chunk;
+    RecordProperty("mean_" + std::to_string(chunk), std::to_string(e.mean()));
+    RecordProperty("worst_" + std::to_string(chunk), std::to_string(e.worst));
+  }
+}
+
+// 8-bit codes are finer than the activations' own rounding: close to the float reference.
+TEST_P(RandomLlama, EightBit) {
+  auto h = harness("q8f16_1", Activation::kInt8);
+  ASSERT_NE(h, nullptr);
+  EXPECT_LT(compare(*h, golden_, "float", 64).worst, 4e-2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Goldens, RandomLlama, ::testing::ValuesIn(testing::random_llama_golden_paths(MLC_SOURCE_DIR)),
+                         [](const auto& info) { return std::filesystem::path(info.param).stem().string(); });
+
+// The greedy ids and the first 8 rows of logits of a published model.
+void check_published(const std::string& dir, const std::string& golden_path) {
+  auto config = model::load_model_config(dir);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  auto source = weights::open_weights(dir);
+  ASSERT_TRUE(source.has_value()) << source.error().message;
+  auto golden = read_json_file(golden_path);
+  ASSERT_TRUE(golden.has_value()) << golden.error().message;
+  const auto ids = golden->at("ids").get<std::vector<int32_t>>();
+  const auto prompt = golden->value("prompt_ids", std::vector<int32_t>{ids[0]});
+  auto h = ModelHarness::create(*config, **source, "q0f32", Activation::kInt8,
+                                std::min<int64_t>(config->context_limit(), static_cast<int64_t>(ids.size()) + 1));
+  ASSERT_TRUE(h.has_value()) << h.error().message;
+  auto made = (*h)->greedy(prompt, ids.size() - prompt.size());
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_EQ(*made, ids);
+  const auto& rows = golden->at("logits_first8");
+  double worst = 0;
+  auto done = (*h)->run({{ids.begin(), ids.begin() + 8}}, 8, [&](int, int64_t pos, std::span<const float> logits) {
+    const auto expected = rows.at(static_cast<size_t>(pos)).get<std::vector<double>>();
+    for (size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, std::abs(logits[i] - expected[i]));
+  });
+  ASSERT_TRUE(done.has_value()) << done.error().message;
+  EXPECT_LT(worst, 1e-3);
+}
+
+TEST(PublishedModel, TinyStories656K) {
+  const std::string dir = data_dir() + "/models/tinystories-656k-llama";
+  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not at " << data_dir();
+  check_published(dir, dir + "/golden_greedy.json");
+}
+
+TEST(PublishedModel, Stories260KFromLlama2c) {
+  const std::string dir = data_dir() + "/models/stories260K";
+  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not at " << data_dir();
+  auto tmp = TempDir::create();
+  ASSERT_TRUE(tmp.has_value());
+  const std::string out = tmp->file("hf");
+  auto imported = weights::import_llama2c(dir + "/stories260K.bin", out);
+  ASSERT_TRUE(imported.has_value()) << imported.error().message;
+  check_published(out, dir + "/golden_greedy.json");
+}
+
+}  // namespace
+}  // namespace mlc

@@ -1,0 +1,32 @@
+// A model, loaded and served by an engine: what chat and serve have in common.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+#include "protocol/served_model.h"
+#include "tools/model_dir.h"
+
+namespace mlc::tools {
+
+struct LoadFlags {
+  ModelFlags model;
+  std::string chat_template;      // --chat-template FILE; empty: the model's
+  std::string system_prompt;      // --system-prompt
+  std::string served_model_name;  // --served-model-name; empty: the model argument
+  bool mlock = false;             // --mlock
+  std::string mode = "local";     // local, interactive or server: how many sequences at once
+  int64_t max_num_sequence = 0;   // 0: by mode
+  int64_t max_total_tokens = 0;   // 0: by mode and memory
+  bool prefix_cache = true;
+};
+
+// The flags of LoadFlags that every command with an engine has.
+void add_load_flags(CLI::App& app, LoadFlags& flags);
+
+// Converts, compiles and packs as needed, with progress on standard error; then starts the engine.
+Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags& flags);
+
+}  // namespace mlc::tools

@@ -1,0 +1,152 @@
+#include "tools/model_dir.h"
+
+#include <fmt/format.h>
+
+#include "base/cpu_count.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "codegen/llvm/host.h"
+#include "model/convert.h"
+#include "quant/scheme.h"
+#include "text/convert.h"
+#include "tools/progress.h"
+#include "weights/open.h"
+
+namespace mlc::tools {
+
+Result<target::Target> resolve_device(const ModelFlags& flags) {
+  if (flags.device != "auto" && flags.device != "cpu" && flags.device != "cpu:0") {
+    return error(ErrorCode::kUnsupported, "--device {} is not supported; use auto or cpu", flags.device);
+  }
+  if (flags.target.empty() && flags.mcpu.empty()) return codegen::native_target();
+  std::string text = flags.target.empty() ? "host" : flags.target;
+  if (!flags.mcpu.empty()) text = (flags.target.empty() ? std::string("cpu") : flags.target) + " -mcpu=" + flags.mcpu;
+  MLC_TRY(target::Target parsed, target::Target::parse(text));
+  return codegen::resolve_target(parsed);
+}
+
+Result<int> resolve_opt_level(const std::string& opt) {
+  if (opt.size() == 2 && opt[0] == 'O' && opt[1] >= '0' && opt[1] <= '3') return opt[1] - '0';
+  return error("--opt is \"{}\", expected O0, O1, O2 or O3", opt);
+}
+
+Result<graph::Activation> resolve_activation(const std::string& name) {
+  if (name == "int8") return graph::Activation::kInt8;
+  if (name == "f32") return graph::Activation::kFloat32;
+  return error("--activation is \"{}\", expected int8 or f32", name);
+}
+
+int resolve_threads(int threads) { return threads > 0 ? threads : default_num_threads(); }
+
+Result<compiler::CompileOptions> compile_options(const ModelFlags& flags) {
+  compiler::CompileOptions o;
+  MLC_TRY(o.target, resolve_device(flags));
+  MLC_TRY(o.activation, resolve_activation(flags.activation));
+  MLC_TRY(o.opt_level, resolve_opt_level(flags.opt));
+  o.num_threads = resolve_threads(flags.threads);
+  o.context_window_size = flags.context_window_size;
+  o.prefill_chunk_size = flags.prefill_chunk_size;
+  o.max_batch_size = flags.max_batch_size;
+  return o;
+}
+
+namespace {
+
+// Converts a Hugging Face directory into the cache under a key of its content and the scheme.
+Result<ModelDir> convert_to_cache(const compiler::Cache& cache, const ModelFlags& flags) {
+  MLC_TRY(model::ModelConfig config, model::load_model_config(flags.model));
+  MLC_TRY(auto source, weights::open_weights(flags.model));
+  std::string scheme_name = flags.quantization;
+  if (scheme_name.empty()) {
+    const DType stored = source->tensors().empty() ? DType::f32() : source->tensors()[0].dtype;
+    scheme_name = quant::default_scheme(config.num_parameters(), stored);
+  }
+  MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(scheme_name));
+  MLC_TRY(std::string content, compiler::content_key(cache, flags.model));
+  const std::string key = sha256_hex(fmt::format("{} {} v1", content, scheme_name)).substr(0, 32);
+  ModelDir out;
+  out.dir = cache.model_path(key);
+  out.source_key = key;
+  MLC_TRY(FileLock lock, FileLock::acquire(cache.lock_path(key)));
+  if (is_directory(out.dir)) {
+    auto known = model::load_chat_config(out.dir);
+    auto weights = weights::open_weights(out.dir);
+    if (known && weights && model::check_stored_tensors(**weights, known->model, *scheme)) {
+      compiler::Cache::touch(out.dir);
+      out.config = std::move(known).value();
+      return out;
+    }
+    log::info("the cached conversion {} is damaged; converting again", out.dir);
+    MLC_TRY_VOID(remove_all(out.dir));
+  }
+  Progress progress(fmt::format("converting weights to {}", scheme_name));
+  MLC_TRY(TempDir tmp, TempDir::create_beside(out.dir));
+  model::ConvertOptions convert_options;
+  convert_options.num_threads = resolve_threads(flags.threads);
+  convert_options.progress = [&](const model::ConvertProgress& p) {
+    progress.update(static_cast<double>(p.done) / static_cast<double>(p.total));
+  };
+  MLC_TRY(auto report, model::convert(*source, config, *scheme, tmp.path(), convert_options));
+  for (const std::string& w : report.warnings) log::warn("{}", w);
+  model::GenConfigOptions gen;
+  gen.source_dir = flags.model;
+  gen.quantization = scheme_name;
+  gen.out_dir = tmp.path();
+  gen.assemble_tokenizer = text::assemble_tokenizer_json;
+  MLC_TRY(auto generated, model::gen_config(gen));
+  for (const std::string& w : generated.warnings) log::warn("{}", w);
+  MLC_TRY_VOID(rename_path(tmp.path(), out.dir));
+  tmp.release();
+  progress.done(fmt::format("{:.1f} MB", static_cast<double>(report.bytes) / 1e6));
+  MLC_TRY(out.config, model::load_chat_config(out.dir));
+  return out;
+}
+
+}  // namespace
+
+Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& flags) {
+  if (!is_directory(flags.model)) {
+    return error(ErrorCode::kNotFound,
+                 "there is no model directory \"{}\"; expected a Hugging Face directory (config.json, *.safetensors, "
+                 "tokenizer.json) or an MLC model directory (mlc-chat-config.json)",
+                 flags.model);
+  }
+  if (!path_exists(join_path(flags.model, "mlc-chat-config.json"))) return convert_to_cache(cache, flags);
+  ModelDir out;
+  out.dir = flags.model;
+  MLC_TRY(out.config, model::load_chat_config(flags.model));
+  if (!flags.quantization.empty() && flags.quantization != out.config.quantization) {
+    return error("{} holds {} weights; --quantization {} needs the original Hugging Face directory", flags.model,
+                 out.config.quantization, flags.quantization);
+  }
+  MLC_TRY(out.source_key, compiler::content_key(cache, flags.model));
+  return out;
+}
+
+Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelFlags& flags) {
+  if (!flags.model_lib.empty()) return flags.model_lib;
+  MLC_TRY(compiler::CompileOptions options, compile_options(flags));
+  if (options.context_window_size == 0) options.context_window_size = dir.config.context_window_size;
+  std::optional<Progress> progress;
+  options.progress = [&](const std::string& stage) {
+    if (!progress) progress.emplace("compiling for this machine");
+    progress->update(stage);
+  };
+  MLC_TRY(std::string path, compiler::cached_library(cache, dir.config.model, dir.config.quantization, options));
+  if (progress) progress->done();
+  return path;
+}
+
+void add_compile_flags(CLI::App& app, ModelFlags& flags) {
+  app.add_option("--device", flags.device, "Device: auto or cpu")->capture_default_str();
+  app.add_option("--target", flags.target, "Compile for another machine: a triple such as aarch64-linux-gnu");
+  app.add_option("--mcpu", flags.mcpu, "Compile for a CPU by LLVM's name, such as skylake-avx512 or znver4");
+  app.add_option("--activation", flags.activation,
+                 "Inputs of quantized layers: int8 (integer dot products) or f32 (exact)")
+      ->capture_default_str();
+  app.add_option("--opt", flags.opt, "Optimization level: O0, O1, O2, O3")->capture_default_str();
+  app.add_option("--threads", flags.threads, "Threads; 0: the cores that this process may use")->capture_default_str();
+}
+
+}  // namespace mlc::tools

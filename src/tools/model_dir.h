@@ -1,0 +1,50 @@
+// From what the user names to a compiled model directory: a Hugging Face directory is converted into the cache, an MLC
+// model directory is used as it is, a library is compiled into the cache unless one is given.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "compiler/cache.h"
+#include "compiler/compile.h"
+#include "model/chat_config.h"
+
+namespace mlc::tools {
+
+// Flags that every command with a model shares.
+struct ModelFlags {
+  std::string model;                // directory
+  std::string model_lib;            // --model-lib; empty: compiled as needed
+  std::string quantization;         // --quantization; empty: the directory's, or the default scheme
+  std::string device = "auto";      // auto or cpu
+  std::string target;               // --target; empty: this machine
+  std::string mcpu;                 // --mcpu
+  std::string activation = "int8";  // int8 or f32
+  std::string opt = "O2";           // O0 … O3
+  int threads = 0;                  // 0: the cores this process may use
+  int64_t context_window_size = 0, prefill_chunk_size = 0, max_batch_size = 0;  // 0: the model's
+};
+
+struct ModelDir {
+  std::string dir;         // an MLC model directory
+  std::string source_key;  // identifies its weights
+  model::ChatConfig config;
+};
+
+// "auto" and "cpu" (also "cpu:0") are this machine's CPU; anything else is refused by name.
+Result<target::Target> resolve_device(const ModelFlags& flags);
+Result<int> resolve_opt_level(const std::string& opt);
+Result<graph::Activation> resolve_activation(const std::string& name);
+int resolve_threads(int threads);
+Result<compiler::CompileOptions> compile_options(const ModelFlags& flags);
+
+// Finds or makes the MLC model directory. Slow steps show their progress.
+Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& flags);
+// The path of the library to load.
+Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelFlags& flags);
+
+// Adds --device, --quantization … to a command. Which: those that make sense for it.
+void add_compile_flags(CLI::App& app, ModelFlags& flags);
+
+}  // namespace mlc::tools
