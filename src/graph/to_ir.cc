@@ -146,8 +146,17 @@ ir::PrimFunc emit_group(const Graph& g, const Group& group, const Interface& f, 
       nests.push_back(op.emit(c));
     }
   }
+  // Every intermediate is visible to every nest: scheduling moves nests into each other.
+  std::vector<ir::Buffer> locals;
+  for (ir::Stmt& nest : nests) {
+    while (const auto* a = ir::as<ir::Allocate>(nest)) {
+      locals.push_back(a->buffer);
+      nest = ir::Stmt(a->body);
+    }
+  }
+  if (sums) locals.push_back(sums);
   ir::Stmt body = ir::seq(nests);
-  if (sums) body = ir::allocate(sums, body);
+  for (const ir::Buffer& b : locals) body = ir::allocate(b, body);
   for (ValueId v : f.internal) body = ir::allocate(buffers.at(v), body);
   func.body = body;
   return func;

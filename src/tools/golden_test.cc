@@ -124,7 +124,7 @@ TEST_P(RandomLlama, EightBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, RandomLlama, ::testing::ValuesIn(testing::random_llama_golden_paths(MLC_SOURCE_DIR)),
-                         [](const auto& info) { return std::filesystem::path(info.param).stem().string(); });
+                         [](const auto& tested) { return std::filesystem::path(tested.param).stem().string(); });
 
 // The greedy ids and the first 8 rows of logits of a published model.
 void check_published(const std::string& dir, const std::string& golden_path) {

@@ -107,12 +107,8 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
     MLC_TRY(BlockRef dequantize, s.block(names.dequantize));
     MLC_TRY_VOID(s.compute_inline(dequantize));
   }
-  // The block that writes the result: the last tail; the others are inlined into it.
+  // The block that writes the result.
   MLC_CHECK(!names.tails.empty(), "{}: a matmul ends with an elementwise block", f.name);
-  for (size_t i = 0; i + 1 < names.tails.size(); ++i) {
-    MLC_TRY(BlockRef tail, s.block(names.tails[i]));
-    MLC_TRY_VOID(s.compute_inline(tail));
-  }
   MLC_TRY(BlockRef out, s.block(names.tails.back()));
   // Tile the output: [no, m or mt, (mi), nb, ni].
   MLC_TRY(auto loops, s.loops(out));
@@ -124,6 +120,13 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   order.insert(order.end(), {parts[1], parts[2]});
   MLC_TRY_VOID(s.reorder(order));
   const size_t outside = 2;  // no, and m or mt
+  for (size_t i = names.tails.size() - 1; i-- > 0;) {
+    MLC_TRY(BlockRef tail, s.block(names.tails[i]));
+    MLC_TRY_VOID(s.compute_at(tail, rows));
+    MLC_TRY_VOID(s.set_scope(tail, s.find(tail)->writes[0].buffer->name, ir::Scope::kLocal));
+    MLC_TRY(Inner inner, inner_loops(s, tail, outside, false));
+    MLC_TRY_VOID(tile_inner(s, inner, false, blocks));
+  }
   MLC_TRY_VOID(s.compute_at(matmul, rows));
   MLC_TRY_VOID(s.set_scope(matmul, sums, ir::Scope::kLocal));
   if (!names.dot.empty()) {
