@@ -1,8 +1,8 @@
 // The artifact: everything that the serve tower needs to run a compiled model, as plain data.
 //
-// A plan is the list of kernel calls of one engine step, in order; every call ends with a barrier over the workers. Sizes
-// are linear expressions in the step's symbols, so that one plan serves every batch: a step with T token rows (any mix
-// of prefill chunks and decodes) and R rows that need logits.
+// A plan is the list of kernel calls of one engine step, in order; every call ends with a barrier over the workers.
+// Sizes are linear expressions in the step's symbols, so that one plan serves every batch: a step with T token rows
+// (any mix of prefill chunks and decodes) and R rows that need logits.
 //
 // Inputs of a step, by name (all device buffers):
 //   token_ids     [T] i32            the token of each row
@@ -111,13 +111,13 @@ struct Param {
 
 // Facts about the model that serving needs; no kernel words.
 struct Rope {
-  std::vector<float> inv_freq;      // [head_dim/2], scaling applied
-  float attention_scaling = 1.0f;   // factor on cos and sin (YaRN); 1 otherwise
+  std::vector<float> inv_freq;     // [head_dim/2], scaling applied
+  float attention_scaling = 1.0f;  // factor on cos and sin (YaRN); 1 otherwise
 };
 struct ModelFacts {
-  std::string model_type;           // "llama", "qwen2"
-  std::string quantization;         // "q4f16_1"
-  std::string activation;           // "int8" or "f32": how matmul inputs are represented
+  std::string model_type;    // "llama", "qwen2"
+  std::string quantization;  // "q4f16_1"
+  std::string activation;    // "int8" or "f32": how matmul inputs are represented
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t num_layers = 0;
@@ -125,21 +125,21 @@ struct ModelFacts {
   int64_t num_kv_heads = 0;
   int64_t head_dim = 0;
   int64_t context_window_size = 0;
-  int64_t prefill_chunk_size = 0;   // the most token rows of one step
-  int64_t max_batch_size = 0;       // the most logit rows of one step (prompt log-probabilities are taken in slices)
+  int64_t prefill_chunk_size = 0;  // the most token rows of one step
+  int64_t max_batch_size = 0;      // the most logit rows of one step (prompt log-probabilities are taken in slices)
   DType kv_dtype = DType::f16();
   Rope rope;
 };
 
 struct Artifact {
   int abi_version = 0;
-  std::string compiler;             // "mlc_llm 0.1.0 <build id>"
-  std::string target;               // Target::str(): what it was compiled for
-  std::string target_features;     // comma-separated CPU features that the code may use; checked when loaded
-  std::string layout_id;            // changes when packed bytes change: part of the key of the packed-weights cache
+  std::string compiler;         // "mlc_llm 0.1.0 <build id>"
+  std::string target;           // Target::str(): what it was compiled for
+  std::string target_features;  // comma-separated CPU features that the code may use; checked when loaded
+  std::string layout_id;        // changes when packed bytes change: part of the key of the packed-weights cache
   ModelFacts facts;
   std::vector<Param> params;
-  std::vector<TensorSpec> inputs;   // shapes: -1 for the symbol-sized dimension
+  std::vector<TensorSpec> inputs;  // shapes: -1 for the symbol-sized dimension
   std::vector<TensorSpec> outputs;
   Plan plan;
 };

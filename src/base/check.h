@@ -21,8 +21,8 @@ std::string check_message(fmt::format_string<Args...> f, Args&&... args) {
 
 }  // namespace mlc
 
-#define MLC_CHECK(cond, ...)                                                                     \
-  do {                                                                                           \
+#define MLC_CHECK(cond, ...)                                                                        \
+  do {                                                                                              \
     if (!(cond)) ::mlc::check_failed(#cond, __FILE__, __LINE__, ::mlc::check_message(__VA_ARGS__)); \
   } while (0)
 #define MLC_UNREACHABLE(...) ::mlc::check_failed("unreachable", __FILE__, __LINE__, ::mlc::check_message(__VA_ARGS__))

@@ -9,18 +9,29 @@ namespace mlc {
 std::string DType::str() const {
   std::string s;
   switch (code) {
-    case TypeCode::kBool: s = "bool"; break;
-    case TypeCode::kInt: s = "i" + std::to_string(bits); break;
-    case TypeCode::kUInt: s = "u" + std::to_string(bits); break;
-    case TypeCode::kFloat: s = "f" + std::to_string(bits); break;
-    case TypeCode::kBFloat: s = "bf" + std::to_string(bits); break;
+    case TypeCode::kBool:
+      s = "bool";
+      break;
+    case TypeCode::kInt:
+      s = "i" + std::to_string(bits);
+      break;
+    case TypeCode::kUInt:
+      s = "u" + std::to_string(bits);
+      break;
+    case TypeCode::kFloat:
+      s = "f" + std::to_string(bits);
+      break;
+    case TypeCode::kBFloat:
+      s = "bf" + std::to_string(bits);
+      break;
   }
   if (lanes > 1) s += "x" + std::to_string(lanes);
   return s;
 }
 
 std::optional<DType> DType::parse(std::string_view text) {
-  static constexpr DType kAll[] = {boolean(), i8(), i16(), i32(), i64(), u8(), u16(), u32(), u64(), f16(), bf16(), f32(), f64()};
+  static constexpr DType kAll[] = {boolean(), i8(),  i16(), i32(),  i64(), u8(), u16(),
+                                   u32(),     u64(), f16(), bf16(), f32(), f64()};
   std::string_view base = text;
   int lanes = 1;
   if (auto x = text.find('x'); x != std::string_view::npos) {

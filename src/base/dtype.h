@@ -46,7 +46,7 @@ struct DType {
   constexpr int64_t bytes() const { return element_bytes() * lanes; }
   constexpr bool operator==(const DType&) const = default;
 
-  std::string str() const;                                 // "f32x16"
+  std::string str() const;                                   // "f32x16"
   static std::optional<DType> parse(std::string_view text);  // the inverse of str(); nullopt if it is no type
 };
 

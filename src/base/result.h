@@ -55,7 +55,7 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT: implicit by design
   Result(Error failure) : state_(std::in_place_index<1>, std::move(failure)) {}  // NOLINT: implicit by design
 
   bool has_value() const { return state_.index() == 0; }
@@ -103,8 +103,8 @@ class [[nodiscard]] Result<void> {
  public:
   using value_type = void;
   Result() = default;
-  Result(Ok) {}                                                              // NOLINT: implicit by design
-  Result(Error failure) : failed_(true), error_(std::move(failure)) {}      // NOLINT: implicit by design
+  Result(Ok) {}                                                         // NOLINT: implicit by design
+  Result(Error failure) : failed_(true), error_(std::move(failure)) {}  // NOLINT: implicit by design
 
   bool has_value() const { return !failed_; }
   explicit operator bool() const { return !failed_; }
@@ -129,13 +129,13 @@ class [[nodiscard]] Result<void> {
 #define MLC_CONCAT(a, b) MLC_CONCAT_INNER(a, b)
 // MLC_TRY(auto x, f()); declares x from the value of f(), or returns its error from the enclosing function.
 #define MLC_TRY(decl, expr) MLC_TRY_IMPL(MLC_CONCAT(mlc_try_, __LINE__), decl, expr)
-#define MLC_TRY_IMPL(tmp, decl, expr)        \
-  auto tmp = (expr);                         \
-  if (!tmp) return std::move(tmp).error();   \
+#define MLC_TRY_IMPL(tmp, decl, expr)      \
+  auto tmp = (expr);                       \
+  if (!tmp) return std::move(tmp).error(); \
   decl = std::move(tmp).value()
 // MLC_TRY_VOID(f()); for Result<void>.
-#define MLC_TRY_VOID(expr)                                    \
-  do {                                                        \
-    auto mlc_try_void = (expr);                               \
+#define MLC_TRY_VOID(expr)                                     \
+  do {                                                         \
+    auto mlc_try_void = (expr);                                \
     if (!mlc_try_void) return std::move(mlc_try_void).error(); \
   } while (0)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "model/convert.h"
+#include "model/lora.h"
 #include "quant/scheme.h"
 #include "tools/command.h"
 #include "tools/progress.h"
@@ -14,7 +15,7 @@ namespace mlc::tools {
 namespace {
 
 struct Options {
-  std::string config, quantization, output, source;
+  std::string config, quantization, output, source, lora_adapter;
   std::string model_type = "auto", device = "auto", source_format = "auto";
 };
 
@@ -32,6 +33,9 @@ Result<int> convert_weight(const Options& o) {
     return error("{} holds weights that are converted already (tensor-cache.json); expected *.safetensors", source_dir);
   }
   MLC_TRY(auto source, weights::open_weights(source_dir));
+  if (!o.lora_adapter.empty()) {
+    MLC_TRY(source, model::merge_lora(std::move(source), o.lora_adapter));
+  }
   Progress progress(fmt::format("converting to {}", scheme->name()));
   model::ConvertOptions options;
   options.progress = [&](const model::ConvertProgress& p) {
@@ -57,6 +61,7 @@ std::function<Result<int>()> setup_convert_weight(CLI::App& app) {
   app.add_option("--source-format", o->source_format, "auto or huggingface-safetensor")
       ->check(CLI::IsMember({"auto", "huggingface-safetensor"}))
       ->capture_default_str();
+  app.add_option("--lora-adapter", o->lora_adapter, "PEFT adapter to merge into the weights first");
   app.add_option("-o,--output", o->output, "Directory to write to")->required();
   return [o]() { return convert_weight(*o); };
 }
