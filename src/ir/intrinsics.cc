@@ -6,10 +6,22 @@ namespace mlc::ir {
 
 const MathIntrinsic* find_math(std::string_view name) {
   static const MathIntrinsic kTable[] = {
-      {"exp", 1, 2.0}, {"exp2", 1, 2.0},  {"log", 1, 2.0},  {"sqrt", 1, 0.5},     {"rsqrt", 1, 2.0},
-      {"abs", 1, 0.0}, {"floor", 1, 0.0}, {"ceil", 1, 0.0}, {"round", 1, 0.0},    {"tanh", 1, 4.0},
-      {"sin", 1, 4.0}, {"cos", 1, 4.0},   {"fma", 3, 0.5},  {"popcount", 1, 0.0, true},
-      {"dot4_u8s8", 3, 0.0, true}, {"dot4_u7s8", 3, 0.0, true},
+      {"exp", 1, 2.0},
+      {"exp2", 1, 2.0},
+      {"log", 1, 2.0},
+      {"sqrt", 1, 0.5},
+      {"rsqrt", 1, 2.0},
+      {"abs", 1, 0.0},
+      {"floor", 1, 0.0},
+      {"ceil", 1, 0.0},
+      {"round", 1, 0.0},
+      {"tanh", 1, 4.0},
+      {"sin", 1, 4.0},
+      {"cos", 1, 4.0},
+      {"fma", 3, 0.5},
+      {"popcount", 1, 0.0, true},
+      {"dot4_u8s8", 3, 0.0, true},
+      {"dot4_u7s8", 3, 0.0, true},
   };
   for (const MathIntrinsic& m : kTable) {
     if (m.name == name) return &m;
