@@ -10,7 +10,8 @@ shift
 [ $# -gt 0 ] || set -- all
 options=()
 [ -n "${CI:-}" ] && options+=(-DMLC_WERROR=ON)
-if [ ! -f "build/$preset/build.ninja" ] || [ ${#options[@]} -gt 0 ]; then
+# "all" holds the tests, which a build for `make run` may have been configured without.
+if [ ! -f "build/$preset/build.ninja" ] || [ ${#options[@]} -gt 0 ] || [ "$1" = all ]; then
   echo "==> configuring $preset"
   cmake --preset "$preset" "${options[@]}" >"/tmp/mlc-configure.$$" 2>&1 || { cat "/tmp/mlc-configure.$$" >&2; rm -f "/tmp/mlc-configure.$$"; exit 1; }
   rm -f "/tmp/mlc-configure.$$"

@@ -25,11 +25,11 @@ struct Work {
   const std::string& scheme;
   const CompileOptions& options;
   Dumper dumper = Dumper::from_environment();
-  graph::Graph graph;
-  graph::Program program;
-  artifact::Artifact artifact;
-  ir::Module module;
-  std::vector<std::string> objects;
+  graph::Graph graph = {};
+  graph::Program program = {};
+  artifact::Artifact artifact = {};
+  ir::Module module = {};
+  std::vector<std::string> objects = {};
 };
 
 Result<void> build_stage(Work& w) {

@@ -158,6 +158,37 @@ TEST(PublishedModel, TinyStories656K) {
   check_published(dir, dir + "/golden_greedy.json");
 }
 
+// The embedded demo model against transformers in float32.
+TEST(DemoModel, GreedyIdsAndLogits) {
+  const std::string dir = MLC_SOURCE_DIR "/models/demo";
+  auto config = model::load_model_config(dir);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  auto source = weights::open_weights(dir);
+  ASSERT_TRUE(source.has_value()) << source.error().message;
+  auto golden = read_json_file(dir + "/golden_greedy.json");
+  ASSERT_TRUE(golden.has_value()) << golden.error().message;
+  auto h = ModelHarness::create(*config, **source, "q0f32", Activation::kInt8, config->context_limit());
+  ASSERT_TRUE(h.has_value()) << h.error().message;
+  for (const Json& c : golden->at("cases")) {
+    auto expected = c.at("prompt_ids").get<std::vector<int32_t>>();
+    const auto prompt = expected;
+    const auto generated = c.at("greedy_ids").get<std::vector<int32_t>>();
+    expected.insert(expected.end(), generated.begin(), generated.end());
+    auto made = (*h)->greedy(prompt, generated.size());
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_EQ(*made, expected) << c.at("prompt");
+  }
+  const auto prompt = golden->at("cases").at(0).at("prompt_ids").get<std::vector<int32_t>>();
+  double worst = 0;
+  auto done =
+      (*h)->run({{prompt.begin(), prompt.begin() + 3}}, 3, [&](int, int64_t pos, std::span<const float> logits) {
+        const auto row = golden->at("logits").at(static_cast<size_t>(pos)).get<std::vector<double>>();
+        for (size_t i = 0; i < row.size(); ++i) worst = std::max(worst, std::abs(logits[i] - row[i]));
+      });
+  ASSERT_TRUE(done.has_value()) << done.error().message;
+  EXPECT_LT(worst, 1e-3);
+}
+
 TEST(PublishedModel, Stories260KFromLlama2c) {
   const std::string dir = data_dir() + "/models/stories260K";
   if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not at " << data_dir();
