@@ -62,10 +62,10 @@ using Attr = std::variant<int64_t, double, std::string>;
 struct Node {
   std::string name;  // "layers.3.mlp.down_proj"
   std::string op;    // a name of op_table()
-  std::map<std::string, Attr> attrs;
-  std::vector<ValueId> inputs;
+  std::map<std::string, Attr> attrs = {};
+  std::vector<ValueId> inputs = {};
   std::vector<ValueId> outputs;                       // includes KV buffers that the node writes
-  std::shared_ptr<const quant::PackedLinear> weight;  // for ops that read a weight matrix; its tensors are inputs
+  std::shared_ptr<const quant::PackedLinear> weight = {};  // for ops that read a weight matrix; its tensors are inputs
 
   int64_t int_attr(const std::string& key) const;
   double float_attr(const std::string& key) const;
