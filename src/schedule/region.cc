@@ -466,7 +466,10 @@ std::vector<Range> solve_domain(const Block& block, const Access& access, const 
           const int64_t* e = as_const_int(high->range.extent);
           if (e) count = Expr((*e + t.scale - 2) / t.scale + 1);
         }
-        exact = high->alone && t.scale == 1;
+        // Exact when whole steps of the digit are wanted: what is below it then runs over all its values.
+        const bool aligned = is_const(simplify(floormod(lo, Expr(t.scale)), bounds), 0) &&
+                             arith::prove_equal(high->range.extent, count * Expr(t.scale), bounds);
+        exact = high->alone ? t.scale == 1 : aligned;
       } else {
         exact = true;
       }

@@ -10,25 +10,40 @@ namespace {
 
 const char* suffix(Scope s) { return s == Scope::kLocal ? "local" : s == Scope::kShared ? "shared" : "copy"; }
 
-// What the block writes of each dimension: the extent of the variable that indexes it.
-Result<std::vector<Expr>> written_extents(const BlockAt& at, const Buffer& b) {
+// The element that the block writes, in its own variables; one place in the code, or several with equal indices.
+Result<std::vector<Expr>> written_element(const BlockAt& at, const Buffer& b) {
   std::vector<Expr> out;
   for (const Access& a : accesses_of(*at.node)) {
     if (!a.write || !(a.buffer == b)) continue;
-    auto dims = plain_indices(*at.node, b, a.indices);
-    if (!dims || a.conditional) {
-      return error("{} does not write {} unconditionally through each of its variables once", at.label, b->name);
+    if (a.conditional || !a.inner.empty()) {
+      return error("{} does not write one element of {} unconditionally in each instance", at.label, b->name);
     }
-    std::vector<Expr> extents;
-    for (size_t d = 0; d < dims->size(); ++d) {
-      extents.push_back((*dims)[d] < 0 ? Expr(1) : at.node->iters[static_cast<size_t>((*dims)[d])].extent);
-    }
-    if (out.empty()) out = extents;
+    if (out.empty()) out = a.indices;
     for (size_t d = 0; d < out.size(); ++d) {
-      if (!equal(out[d], extents[d])) return error("{} writes different parts of {}", at.label, b->name);
+      if (!equal(out[d], a.indices[d])) return error("{} writes different elements of {}", at.label, b->name);
     }
   }
   return out;
+}
+
+// A block over the spatial variables of `like` that copies the element.
+Stmt copy_like(const std::string& name, const Block& like, const std::vector<Expr>& element, const Buffer& from,
+               const Buffer& to) {
+  std::vector<IterSpec> iters;
+  std::vector<Var> old;
+  for (const IterVar& it : like.iters) {
+    if (it.kind == IterKind::kReduce) continue;
+    const std::string& n = it.var.name();
+    iters.push_back({n.size() > 1 && n[0] == 'v' ? n.substr(1) : n, it.extent, IterKind::kSpatial});
+    old.push_back(it.var);
+  }
+  return block(name, iters, [&](const std::vector<Var>& v) {
+    VarMap map;
+    for (size_t i = 0; i < v.size(); ++i) map[old[i]] = v[i];
+    std::vector<Expr> at;
+    for (const Expr& e : element) at.push_back(substitute(e, map));
+    return BlockBody{{}, store(to, at, load(from, at))};
+  });
 }
 
 }  // namespace
@@ -39,13 +54,15 @@ Result<Change> apply(const State& s, const CacheWrite& x) {
   if (at.node->annotations.count("tensorized")) return error("{} is tensorized; cache before that", at.label);
   if (scope_of(at.path)) return error("{} stands inside another block; its buffers cannot be cached", at.label);
   if (s.guarded_blocks.count(at.node->name)) return error("{} was given with a predicate", at.label);
-  MLC_TRY(std::vector<Expr> extents, written_extents(at, b));
+  MLC_TRY(std::vector<Expr> element, written_element(at, b));
   for (const IterVar& it : at.node->iters) {
     if (it.kind == IterKind::kReduce && !at.node->init) {
       return error("{} adds to old contents of {}: its init stands elsewhere", at.label, b->name);
     }
   }
-  if (classify(s.func, at.path).in_place) return error("{} updates {} in place", at.label, b->name);
+  BlockClass cls = classify(s.func, at.path);
+  if (cls.kind == BlockKind::kOpaque) return error("{} cannot be cached: {}", at.label, cls.reason);
+  if (cls.in_place) return error("{} updates {} in place", at.label, b->name);
   Stmt top = top_statement(at.path);
   for (const Path& p : scope_blocks(s, at.path)) {
     if (p.back().same_as(at.path.back())) continue;
@@ -65,7 +82,7 @@ Result<Change> apply(const State& s, const CacheWrite& x) {
   next.func.body = body;
   MLC_TRY(BlockAt moved, next.find_block(at.node->name));
   Stmt new_top = top_statement(moved.path);
-  Stmt stored = seq({new_top, copy_nest(name, copy, b, extents)});
+  Stmt stored = seq({new_top, copy_like(name, *at.node, element, copy, b)});
   return Change{declare(replace(body, new_top, stored), copy), {name}, {}};
 }
 

@@ -2,10 +2,11 @@
 //
 //   for i { C[i] = A[i] * 2 }      b1 = cache_write(C, "C", "local")
 //   ->
-//   allocate C_local { for i { C_local[i] = A[i] * 2 }  for ax { C[ax] = C_local[ax] } }
+//   allocate C_local { for i { C_local[i] = A[i] * 2 }  for i { C[i] = C_local[i] } }
 //
-// Gives the block of the copy; reverse_compute_at moves it to where it pays. The block must be the only writer of the
-// buffer, write it through its variables (each once), and no other block in its nest may read it.
+// Gives the block of the copy, which runs over the spatial variables of the block; reverse_compute_at moves it to where
+// it pays. The block must be the only writer of the buffer, write one element in each instance, and no other block in
+// its nest may read the buffer.
 #pragma once
 
 #include <tuple>

@@ -85,7 +85,8 @@ Result<Change> apply(const State& s, const PadEinsum& x) {
   auto update = match_update(b.body);
   if (!init || !update || update->op != BinaryOp::kAdd || !update->value || !is_product(update->value) ||
       classify(s.func, at.path).kind != BlockKind::kReduction) {
-    return error("{} is not a reduction by addition with an init and a product of unconditional loads as its update", at.label);
+    return error("{} is not a reduction by addition with an init and a product of unconditional loads as its update",
+                 at.label);
   }
   const std::vector<const For*> loops = loops_above(at.path);
   Padder p{s, at, {}, {}, bounds_along(s.func, at.path), {}, {}, {}, {}};
