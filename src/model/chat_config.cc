@@ -110,6 +110,11 @@ Result<ChatConfig> load_chat_config(const std::string& dir_or_file) {
   if (c.prefill_chunk_size < 1) c.prefill_chunk_size = kDefaultPrefillChunk;
   c.prefill_chunk_size = std::min(c.prefill_chunk_size, c.context_window_size);
   MLC_TRY(c.conv_template, read_conv_template(path, reader.find("conv_template")));
+  if (c.chat_template.empty()) {
+    if (auto fits = check_conv_template(c.conv_template, c.model.vocab_size); !fits) {
+      return std::move(fits).error().context("{}", path);
+    }
+  }
   return c;
 }
 

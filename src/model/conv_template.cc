@@ -67,6 +67,19 @@ Result<OrderedJson> conv_template(const std::string& name) {
   return full;
 }
 
+Result<void> check_conv_template(const OrderedJson& conv_template, int64_t vocab_size) {
+  const auto ids = conv_template.find("system_prefix_token_ids");
+  if (ids == conv_template.end() || !ids->is_array()) return {};
+  for (const auto& id : *ids) {
+    if (!id.is_number_integer() || (id.get<int64_t>() >= 0 && id.get<int64_t>() < vocab_size)) continue;
+    return error(
+        "the conversation template \"{}\" begins prompts with token {}, but the model's vocabulary has {} "
+        "tokens: it is another model's template; choose another (auto takes the model's own)",
+        conv_template.value("name", ""), id.get<int64_t>(), vocab_size);
+  }
+  return {};
+}
+
 std::string choose_conv_template(const std::string& model_type, const std::string& chat_template) {
   for (const Marker& m : kMarkers) {
     if (m.model_type != nullptr && model_type != m.model_type) continue;

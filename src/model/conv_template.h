@@ -13,6 +13,8 @@ namespace mlc::model {
 
 std::vector<std::string> conv_template_names();
 Result<OrderedJson> conv_template(const std::string& name);
+// Refuses a template that begins prompts with token ids that the vocabulary does not have: it is another model's.
+Result<void> check_conv_template(const OrderedJson& conv_template, int64_t vocab_size);
 
 // The named template that comes closest to a model's own Jinja chat template, by the markers that it writes; "LM" (no
 // turns at all) for a model without one.

@@ -200,7 +200,7 @@ TokenizerInfo tokenizer_info_of(const Json& tokenizer) {
 Result<void> fill_template(const GenConfigOptions& options, const Source& s, ChatConfig& c) {
   if (options.conv_template != "auto") {
     MLC_TRY(c.conv_template, conv_template(options.conv_template));
-    return {};
+    return check_conv_template(c.conv_template, c.model.vocab_size);
   }
   c.chat_template = s.chat_template;
   MLC_TRY(c.conv_template, conv_template(choose_conv_template(c.model.model_type, s.chat_template)));

@@ -274,14 +274,12 @@ std::function<Result<int>()> setup_bench(CLI::App& app) {
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--generate", o->generate, "Tokens to generate; 0: prefill only")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   app.add_option("--depth", o->depth, "Tokens that the cache holds before the prompt (not computed)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
-  app.add_option("--runs", o->runs, "Runs of each phase; medians are shown")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--runs", o->runs, "Runs of each phase; medians are shown")->check(at_least(1))->capture_default_str();
   app.add_option("--json", o->json, "Write the figures to this file; -: to standard output instead of the table");
   add_compile_flags(app, o->flags);
   return [o]() { return run_bench(*o); };

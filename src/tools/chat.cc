@@ -25,7 +25,7 @@ struct Options {
   std::optional<std::string> prompt;
   std::optional<float> temperature, top_p;
   std::optional<int64_t> max_tokens;
-  std::optional<uint64_t> seed;
+  std::optional<int64_t> seed;
 };
 
 // Set by Ctrl-C; ends the answer, not the program.
@@ -60,8 +60,8 @@ class ChatLoop {
         model_->chat_template ? chat_.ask(text, print_text, &g_stop) : chat_.complete(text, print_text, &g_stop);
     if (!turn) return turn.error();
     last_ = *turn;
-    if (turn->finish == engine::FinishReason::kLength) print_text(" [output truncated due to context length limit...]");
     print_text("\n");
+    if (turn->finish == engine::FinishReason::kLength) note_length(*turn);
     return {};
   }
 
@@ -86,6 +86,17 @@ class ChatLoop {
   }
 
  private:
+  // On standard error, so that what a script reads is the answer and nothing else.
+  void note_length(const protocol::ChatTurn& turn) {
+    const auto limit = chat_.params().max_tokens;
+    if (limit && turn.completion_tokens >= *limit) {
+      fmt::print(stderr, "[stopped after {} tokens, the most that were asked for]\n", turn.completion_tokens);
+    } else {
+      fmt::print(stderr, "[stopped: the context is full; {}]\n",
+                 model_->chat_template ? "/reset forgets the conversation" : "give a shorter prompt");
+    }
+  }
+
   void stats() {
     print_text(fmt::format("prefill: {:.1f} tok/s, decode: {:.1f} tok/s ({} prompt tokens, {} generated)\n",
                            rate(last_.prompt_tokens, last_.prefill_s),
@@ -222,7 +233,7 @@ Result<int> run_chat(Options o) {
   if (o.top_p) params.sampling.top_p = *o.top_p;
   if (o.max_tokens) params.max_tokens = *o.max_tokens;
   if (o.seed) {
-    params.sampling.seed = *o.seed;
+    params.sampling.seed = static_cast<uint64_t>(*o.seed);
     params.seed_given = true;
   }
   ChatLoop loop(model, params);
@@ -254,8 +265,8 @@ std::function<Result<int>()> setup_chat(CLI::App& app) {
   app.add_option("--overrides", o->overrides, "k=v;k=v with context_window_size, prefill_chunk_size");
   app.add_option("--temperature", o->temperature, "0 is greedy; default: the model's")->check(CLI::Range(0.0, 2.0));
   app.add_option("--top-p", o->top_p, "Default: the model's")->check(CLI::Range(0.0, 1.0));
-  app.add_option("--max-tokens", o->max_tokens, "The most tokens of an answer")->check(CLI::PositiveNumber);
-  app.add_option("--seed", o->seed, "Makes sampling reproducible");
+  app.add_option("--max-tokens", o->max_tokens, "The most tokens of an answer")->check(at_least(1));
+  app.add_option("--seed", o->seed, "Makes sampling reproducible")->check(at_least(0));
   return [o]() { return run_chat(*o); };
 }
 

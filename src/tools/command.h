@@ -19,6 +19,17 @@ struct Command {
 };
 const std::vector<Command>& all_commands();
 
+// A check of a whole number whose message names the limit.
+inline CLI::Validator at_least(int64_t low) {
+  return CLI::Validator(
+      [low](std::string& text) {
+        int64_t value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= low) return std::string();
+        return "found " + text + ", expected a whole number, at least " + std::to_string(low);
+      },
+      "INT >= " + std::to_string(low));
+}
+
 std::function<Result<int>()> setup_chat(CLI::App& app);
 std::function<Result<int>()> setup_serve(CLI::App& app);
 std::function<Result<int>()> setup_compile(CLI::App& app);

@@ -15,7 +15,7 @@
 #include "runtime/module.h"
 #include "runtime/param_store.h"
 #include "tools/progress.h"
-#include "weights/open.h"
+#include "weights/mlc_shards.h"
 
 namespace mlc::tools {
 namespace {
@@ -23,13 +23,14 @@ namespace {
 Result<std::shared_ptr<const runtime::ParamStore>> load_params(const compiler::Cache& cache, const ModelDir& dir,
                                                                const runtime::Module& module, ThreadPool& pool,
                                                                bool mlock) {
-  MLC_TRY(auto source, weights::open_weights(dir.dir));
   runtime::ParamOptions options;
   options.source_key = dir.source_key;
   const std::string key = runtime::param_cache_key(module.artifact(), dir.source_key).substr(0, 32);
   options.cache_file = join_path(cache.packed_dir(), key + ".bin");
   options.lock_file = cache.lock_path(key);
   options.lock_memory = mlock;
+  // Weights that are packed now are read whole anyway: the moment to compare them with their recorded digests.
+  MLC_TRY(auto source, weights::open_mlc_shards(dir.dir, {.verify_md5 = !path_exists(options.cache_file)}));
   std::optional<Progress> progress;
   options.progress = [&](int64_t done, int64_t total) {
     if (!progress) progress.emplace("packing weights");
@@ -85,9 +86,14 @@ Result<void> load_text(const LoadFlags& flags, const ModelDir& dir, protocol::Se
     MLC_TRY(m.chat_template, text::ChatTemplate::from_file(flags.chat_template, m.tokenizer->config()));
     return {};
   }
-  const bool jinja = !dir.config.chat_template.empty();
-  auto chosen = jinja ? text::ChatTemplate::from_jinja(dir.config.chat_template, m.tokenizer->config())
-                      : text::ChatTemplate::from_directory(dir.dir);
+  // What the directory's own mlc-chat-config.json says comes first: its Jinja template, then its conv_template, which
+  // older directories give by name only. "LM" is no conversation; then the tokenizer's files may have a template.
+  const auto& config = dir.config;
+  const bool jinja = !config.chat_template.empty();
+  const bool named = config.conv_template.is_object() && config.conv_template.value("name", "LM") != "LM";
+  auto chosen = jinja   ? text::ChatTemplate::from_jinja(config.chat_template, m.tokenizer->config())
+                : named ? text::ChatTemplate::from_mlc_conv_template(Json(config.conv_template))
+                        : text::ChatTemplate::from_directory(dir.dir);
   if (chosen) {
     m.chat_template = std::move(chosen).value();
   } else if (chosen.error().code != ErrorCode::kNotFound) {
@@ -127,11 +133,18 @@ Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags&
   }
   auto pool = std::make_shared<ThreadPool>(resolve_threads(flags.model.threads),
                                            ThreadPool::Options{.pin = knob_bool("MLC_PIN_THREADS")});
-  MLC_TRY(auto params, load_params(cache, dir, *module, *pool, flags.mlock));
+  auto params = load_params(cache, dir, *module, *pool, flags.mlock);
+  if (!params && dir.converted && params.error().code == ErrorCode::kCorrupt) {
+    log::info("{}; converting again", params.error().message);
+    MLC_TRY(dir, convert_again(cache, dir, flags.model));
+    params = load_params(cache, dir, *module, *pool, flags.mlock);
+  }
+  if (!params) return params.error();
   MLC_TRY(engine::EngineOptions options, engine_options(flags, dir.config));
   protocol::ServedModel m;
   MLC_TRY_VOID(load_text(flags, dir, m));
-  MLC_TRY(auto engine, engine::Engine::create(std::make_unique<engine::CpuModelRunner>(module, params, pool), options));
+  MLC_TRY(auto engine,
+          engine::Engine::create(std::make_unique<engine::CpuModelRunner>(module, *params, pool), options));
   m.engine = std::move(engine);
   m.id = flags.served_model_name.empty() ? default_name(flags.model.model) : flags.served_model_name;
   m.path = flags.model.model;

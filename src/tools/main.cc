@@ -42,12 +42,22 @@ void add_environment_forms(CLI::App& command) {
   }
 }
 
+// One line, whatever the parser has to say, and where to read on.
+std::string flag_error(const CLI::App* app, const CLI::Error& e) {
+  std::string what = e.what();
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  std::string command = "mlc_llm";
+  for (const CLI::App* sub : app->get_subcommands()) command += " " + sub->get_name();
+  return fmt::format("error: {} (`{} --help` lists the flags)\n", what, command);
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"mlc_llm: compiles and serves language models on this machine"};
   app.set_version_flag("--version",
                        fmt::format("mlc_llm {} ({})", compiler::version(), compiler::build_id().substr(0, 12)));
   app.require_subcommand(1);
   app.fallthrough(false);
+  app.failure_message(flag_error);
   std::vector<std::pair<CLI::App*, std::function<Result<int>()>>> runnable;
   for (const Command& command : all_commands()) {
     CLI::App* sub = app.add_subcommand(command.name, command.help);
@@ -55,7 +65,11 @@ int run(int argc, char** argv) {
     add_environment_forms(*sub);
     runnable.emplace_back(sub, std::move(action));
   }
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;  // --help and --version end here too
+  }
   for (auto& [sub, action] : runnable) {
     if (!sub->parsed()) continue;
     Result<int> code = action();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/cpu_count.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -11,6 +13,7 @@
 #include "quant/scheme.h"
 #include "text/convert.h"
 #include "tools/progress.h"
+#include "weights/mlc_shards.h"
 #include "weights/open.h"
 
 namespace mlc::tools {
@@ -53,6 +56,11 @@ Result<compiler::CompileOptions> compile_options(const ModelFlags& flags) {
 
 namespace {
 
+bool has_tokenizer_files(const std::string& dir, const model::ChatConfig& config) {
+  return std::all_of(config.tokenizer_files.begin(), config.tokenizer_files.end(),
+                     [&](const std::string& name) { return path_exists(join_path(dir, name)); });
+}
+
 // Converts a Hugging Face directory into the cache under a key of its content and the scheme.
 Result<ModelDir> convert_to_cache(const compiler::Cache& cache, const ModelFlags& flags) {
   MLC_TRY(model::ModelConfig config, model::load_model_config(flags.model));
@@ -68,11 +76,13 @@ Result<ModelDir> convert_to_cache(const compiler::Cache& cache, const ModelFlags
   ModelDir out;
   out.dir = cache.model_path(key);
   out.source_key = key;
+  out.converted = true;
   MLC_TRY(FileLock lock, FileLock::acquire(cache.lock_path(key)));
   if (is_directory(out.dir)) {
     auto known = model::load_chat_config(out.dir);
     auto weights = weights::open_weights(out.dir);
-    if (known && weights && model::check_stored_tensors(**weights, known->model, *scheme)) {
+    if (known && weights && has_tokenizer_files(out.dir, *known) &&
+        model::check_stored_tensors(**weights, known->model, *scheme)) {
       compiler::Cache::touch(out.dir);
       out.config = std::move(known).value();
       return out;
@@ -124,6 +134,14 @@ Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& 
   return out;
 }
 
+Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& damaged, const ModelFlags& flags) {
+  {
+    MLC_TRY(FileLock lock, FileLock::acquire(cache.lock_path(damaged.source_key)));
+    if (!weights::open_mlc_shards(damaged.dir, {.verify_md5 = true})) MLC_TRY_VOID(remove_all(damaged.dir));
+  }
+  return open_model_dir(cache, flags);
+}
+
 Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelFlags& flags) {
   if (!flags.model_lib.empty()) return flags.model_lib;
   MLC_TRY(compiler::CompileOptions options, compile_options(flags));
@@ -146,7 +164,9 @@ void add_compile_flags(CLI::App& app, ModelFlags& flags) {
                  "Inputs of quantized layers: int8 (integer dot products) or f32 (exact)")
       ->capture_default_str();
   app.add_option("--opt", flags.opt, "Optimization level: O0, O1, O2, O3")->capture_default_str();
-  app.add_option("--threads", flags.threads, "Threads; 0: the cores that this process may use")->capture_default_str();
+  app.add_option("--threads", flags.threads, "Threads; 0: the cores that this process may use")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
 }
 
 }  // namespace mlc::tools

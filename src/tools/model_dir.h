@@ -29,6 +29,7 @@ struct ModelFlags {
 struct ModelDir {
   std::string dir;         // an MLC model directory
   std::string source_key;  // identifies its weights
+  bool converted = false;  // it is a conversion in the cache, which may be made again
   model::ChatConfig config;
 };
 
@@ -41,6 +42,9 @@ Result<compiler::CompileOptions> compile_options(const ModelFlags& flags);
 
 // Finds or makes the MLC model directory. Slow steps show their progress.
 Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& flags);
+// For a conversion whose weights were found damaged: removes it unless another process has made it anew meanwhile, and
+// makes it again.
+Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& damaged, const ModelFlags& flags);
 // The path of the library to load.
 Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelFlags& flags);
 
