@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
-  llvm-19-dev liblld-19-dev libzstd-dev zlib1g-dev libxml2-dev
+  llvm-19-dev liblld-19-dev opencl-c-headers libzstd-dev zlib1g-dev libxml2-dev
   libedit-dev libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libssl-dev
   rustc-web cargo-web)
 tests=(libgtest-dev libgmock-dev clang-format-19 clang-tidy-19 python3-venv nodejs

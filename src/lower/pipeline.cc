@@ -6,13 +6,16 @@
 #include "base/knobs.h"
 #include "base/span.h"
 #include "ir/text.h"
+#include "lower/bind_threads.h"
 #include "lower/compact_buffers.h"
 #include "lower/expand_math.h"
+#include "lower/insert_barriers.h"
 #include "lower/legalize_dot.h"
 #include "lower/legalize_dtypes.h"
 #include "lower/legalize_parallel.h"
 #include "lower/lower_blocks.h"
 #include "lower/partition_loops.h"
+#include "lower/scalarize_vectors.h"
 #include "lower/unroll_loops.h"
 #include "lower/vectorize_loops.h"
 
@@ -69,6 +72,21 @@ Result<void> check(const ir::Module& m, Level level, const char* pass) {
   return {};
 }
 
+Result<void> check_barriers(const ir::Module& m) {
+  for (const auto& f : m.functions) {
+    if (!divergent_barrier(f)) continue;
+    return error(ErrorCode::kUnsupported,
+                 "lowering {}: threads of a work-group must meet under a condition or in a loop that differs between "
+                 "them; bind the loops of both phases to the same threads, or keep the intermediate in local memory",
+                 f.name);
+  }
+  return {};
+}
+
+bool runs_on(const Pass& pass, const Target& target) {
+  return pass.machines == Machines::kAll || (pass.machines == Machines::kCpus) == target.is_cpu();
+}
+
 Result<void> run_pass(const Pass& pass, ir::Module& m, const Target& target, const PassHooks& hooks) {
   MLC_SPAN(fmt::format("lower:{}", pass.name));
   for (auto& f : m.functions) f = pass.run(f, target);
@@ -80,22 +98,27 @@ Result<void> run_pass(const Pass& pass, ir::Module& m, const Target& target, con
 }  // namespace
 
 const std::vector<Pass>& passes() {
+  constexpr Level kGraph = Level::kGraph, kLowered = Level::kLowered;
+  constexpr Machines kAll = Machines::kAll, kCpus = Machines::kCpus, kGpus = Machines::kGpus;
   static const auto* table = new std::vector<Pass>{
-      {"lower_blocks", any_target<lower_blocks>, Level::kGraph, false, false, "blocks to loops, guards, allocations"},
-      {"legalize_parallel", any_target<legalize_parallel>, Level::kGraph, false, true, "one parallel loop nest"},
-      {"simplify_loops", any_target<simplify_pass>, Level::kGraph, true, false, "indices and guards, with loop bounds"},
-      {"compact_buffers", any_target<compact_buffers>, Level::kGraph, true, false,
+      {"lower_blocks", any_target<lower_blocks>, kGraph, false, kAll, "blocks to loops, guards, allocations"},
+      {"legalize_parallel", any_target<legalize_parallel>, kGraph, false, kCpus, "one parallel loop nest"},
+      {"simplify_loops", any_target<simplify_pass>, kGraph, true, kAll, "indices and guards, with loop bounds"},
+      {"compact_buffers", any_target<compact_buffers>, kGraph, true, kAll,
        "intermediate buffers shrink to their live part"},
-      {"partition_loops", any_target<partition_loops>, Level::kGraph, true, true,
-       "hot loops lose the guards of their tail"},
-      {"simplify_partitions", any_target<simplify_pass>, Level::kGraph, true, false, "drop empty tails"},
-      {"vectorize_loops", any_target<vectorize_loops>, Level::kGraph, false, false, "vectorized loops to vector code"},
-      {"legalize_dot", legalize_dot, Level::kGraph, false, false, "integer dot products as the target has them"},
-      {"legalize_dot", legalize_dot, Level::kGraph, false, false, "integer dot products as the target has them"},
-      {"legalize_dtypes", legalize_dtypes, Level::kGraph, false, false, "16-bit float arithmetic in f32"},
-      {"expand_math", expand_math, Level::kGraph, false, true, "exp and its kin as polynomials"},
-      {"unroll_loops", any_target<unroll_loops>, Level::kGraph, false, false, "unrolled loops to straight-line code"},
-      {"simplify", any_target<simplify_pass>, Level::kLowered, true, false, "the final form"},
+      {"bind_threads", any_target<bind_threads>, kGraph, false, kGpus, "one grid of threads around all phases"},
+      {"simplify_threads", any_target<simplify_pass>, kGraph, true, kGpus, "guards of single threads"},
+      {"compact_threads", any_target<compact_buffers>, kGraph, false, kGpus, "local buffers shrink to one thread's"},
+      {"insert_barriers", any_target<insert_barriers>, kGraph, false, kGpus, "threads meet between phases"},
+      {"partition_loops", any_target<partition_loops>, kGraph, true, kCpus, "hot loops lose the guards of their tail"},
+      {"simplify_partitions", any_target<simplify_pass>, kGraph, true, kCpus, "drop empty tails"},
+      {"vectorize_loops", any_target<vectorize_loops>, kGraph, false, kAll, "vectorized loops to vector code"},
+      {"scalarize_vectors", scalarize_vectors, kGraph, false, kGpus, "vector code as the language has it"},
+      {"legalize_dot", legalize_dot, kGraph, false, kAll, "integer dot products as the target has them"},
+      {"legalize_dtypes", legalize_dtypes, kGraph, false, kAll, "16-bit float arithmetic in f32"},
+      {"expand_math", expand_math, kGraph, false, kCpus, "exp and its kin as polynomials"},
+      {"unroll_loops", any_target<unroll_loops>, kGraph, false, kAll, "unrolled loops to straight-line code"},
+      {"simplify", any_target<simplify_pass>, kLowered, true, kAll, "the final form"},
   };
   return *table;
 }
@@ -105,11 +128,12 @@ Result<ir::Module> run(const ir::Module& m, const target::Target& target, const 
   MLC_TRY(const auto disabled, disabled_passes(hooks));
   ir::Module result = m;
   for (const auto& pass : passes()) {
-    if (disabled.count(pass.name) || (pass.cpu_only && !target.is_cpu())) continue;
+    if (disabled.count(pass.name) || !runs_on(pass, target)) continue;
     MLC_TRY_VOID(run_pass(pass, result, target, hooks));
   }
   for (auto& f : result.functions) f.attrs["stage"] = std::string("lowered");
   MLC_TRY_VOID(check(result, Level::kLowered, "the last"));
+  if (!target.is_cpu()) MLC_TRY_VOID(check_barriers(result));
   return result;
 }
 

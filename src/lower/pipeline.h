@@ -21,12 +21,14 @@
 
 namespace mlc::lower {
 
+enum class Machines { kAll, kCpus, kGpus };
+
 struct Pass {
   const char* name;
   ir::PrimFunc (*run)(const ir::PrimFunc&, const target::Target&);
   ir::Level after;  // what verify() must accept afterwards
   bool optional;    // an optimization: may be switched off
-  bool cpu_only;
+  Machines machines;
   const char* purpose;  // one line for help and docs
 };
 

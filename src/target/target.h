@@ -49,8 +49,13 @@ struct Target {
   int vector_bits() const;
   // How many elements of t one vector register holds; at least 1.
   int native_lanes(DType t) const;
-  // f16 <-> f32 conversion in one instruction.
-  bool has_f16_conversion() const { return is_cpu() ? has("f16c") || has("avx512f") || is_aarch64() : has("fp16"); }
+  // f16 <-> f32 conversion in one instruction (OpenCL C has it without fp16 arithmetic).
+  bool has_f16_conversion() const {
+    if (!is_cpu()) return kind == Kind::kOpencl || has("fp16");
+    return has("f16c") || has("avx512f") || is_aarch64();
+  }
+  // Vector values: machine registers, or types of the language.
+  bool has_vector_types() const { return is_cpu() || kind == Kind::kOpencl; }
   // a * b + c rounded once, in one instruction.
   bool has_fma() const { return !is_cpu() || has("fma") || has("avx512f") || is_aarch64(); }
   // floor, ceil, round to nearest even as instructions.
