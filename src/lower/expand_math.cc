@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "lower/let_hoister.h"
+#include "lower/math_f64.h"
 
 namespace mlc::lower {
 
@@ -50,6 +51,10 @@ class MathExpander : public LetHoister {
         return expand_fma(hoist("a", c->args[0]), hoist("b", c->args[1]), hoist("c", c->args[2]));
       }
     }
+    if (t == DType::f64().with_lanes(t.lanes) && target_.is_cpu()) {
+      const Expr wide = expand_f64(*c);
+      if (wide) return wide;
+    }
     if (t == DType::f64().with_lanes(t.lanes) && target_.is_cpu() && c->intrinsic == "fma" && !target_.has_fma()) {
       return expand_fma64(hoist("a", c->args[0]), hoist("b", c->args[1]), hoist("c", c->args[2]));
     }
@@ -62,6 +67,18 @@ class MathExpander : public LetHoister {
   }
 
  private:
+  // Null: no function of math_f64.h.
+  Expr expand_f64(const Call& c) {
+    F64Math math(target_.has_fma(), [this](const char* name, const Expr& e) { return hoist(name, e); });
+    if (c.intrinsic == "exp") return math.exp(hoist("x", c.args[0]));
+    if (c.intrinsic == "exp2") return math.exp2(hoist("x", c.args[0]));
+    if (c.intrinsic == "log") return math.log(hoist("x", c.args[0]));
+    if (c.intrinsic == "tanh") return math.tanh(hoist("x", c.args[0]));
+    if (c.intrinsic == "sin") return math.sin(hoist("x", c.args[0]));
+    if (c.intrinsic == "cos") return math.cos(hoist("x", c.args[0]));
+    return {};
+  }
+
   // a * b + c, in one rounding where that is one instruction; where it is not, two roundings do.
   Expr mul_add(const Expr& a, const Expr& b, const Expr& c) const {
     return target_.has_fma() ? fma(a, b, c) : a * b + c;

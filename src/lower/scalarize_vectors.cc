@@ -20,7 +20,8 @@ class Scalarizer : public LetHoister {
   Expr mutate(const Expr& e) override {
     if (!e) return e;
     if (e.dtype().lanes > 1) {
-      MLC_CHECK(spelled(e), "a vector in a place that scalarize_vectors does not know");
+      // The ramp is the index of a vector that stays.
+      MLC_CHECK(spelled(e) || as<Ramp>(e), "a vector in a place that scalarize_vectors does not know");
       return LetHoister::mutate(e);
     }
     if (const VectorReduce* r = as<VectorReduce>(e)) return reduce(*r);

@@ -12,7 +12,7 @@
 namespace mlc::lower {
 
 inline constexpr int64_t kMaxUnroll = 1024;
-inline constexpr int64_t kMaxStatements = 1 << 16;
+inline constexpr int64_t kMaxStatements = 1 << 13;
 
 ir::PrimFunc unroll_loops(const ir::PrimFunc& f);
 

@@ -299,7 +299,7 @@ class Vectorizer : public Mutator {
  private:
   Stmt vectorize(const For& f) {
     const int64_t* n = as_const_int(f.extent);
-    if (n && *n > 1 && *n <= 1024) {
+    if (n && *n > 1 && *n <= kMaxLanes) {
       try {
         return LoopVectorizer(f.var, f.min, static_cast<int>(*n)).run(f.body);
       } catch (const NoVectorForm&) {

@@ -6,12 +6,15 @@
 //
 // A guard on the loop variable becomes the predicate of the loads and stores under it; a buffer that lives in one
 // iteration gets a dimension for the lanes. What has no vector form (a loop whose extent differs by lane, a reduction
-// or hardware instruction inside, a guarded division) stays a serial loop: the meaning is the same.
+// or hardware instruction inside, a guarded division, more than kMaxLanes lanes) stays a serial loop: the meaning is
+// the same.
 #pragma once
 
 #include "ir/func.h"
 
 namespace mlc::lower {
+
+inline constexpr int kMaxLanes = 256;
 
 ir::PrimFunc vectorize_loops(const ir::PrimFunc& f);
 

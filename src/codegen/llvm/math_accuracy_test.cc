@@ -168,5 +168,45 @@ TEST(MathEdges, LogOfDenormalsAndBadArguments) {
   EXPECT_NEAR(out[7], 87.4982f, 1e-3f);
 }
 
+// f64 against the C library, whose own error is below one unit.
+TEST(MathF64, WithinItsBoundAndAtTheEdges) {
+  struct Case {
+    const char* name;
+    double (*exact)(double);
+    double lowest, highest, ulp;
+  };
+  const Case cases[] = {{"exp", std::exp, -700, 700, 3},         {"exp2", std::exp2, -1000, 1000, 3},
+                        {"log", std::log, 1e-300, 1e300, 3},     {"log", std::log, 0.5, 2, 3},
+                        {"tanh", std::tanh, -25, 25, 4},         {"tanh", std::tanh, -0.3, 0.3, 4},
+                        {"sin", std::sin, -1048575, 1048575, 3}, {"cos", std::cos, -10, 10, 3}};
+  constexpr int kPoints = 65536;
+  const double inf = std::numeric_limits<double>::infinity();
+  const double edges[] = {0, -0.0, inf, -inf, NAN, 1e308, -1e308, 5e-324};
+  for (const Case& c : cases) {
+    auto f =
+        ir::parse_func(fmt::format("func math(A: f64[{0}], C: f64[{0}]) {{ for i in 0 +: {1} {{ for v in 0 +: 8 "
+                                   "vectorized {{ C[i * 8 + v] = @{2}<f64>(A[i * 8 + v]) }} }} }}",
+                                   kPoints, kPoints / 8, c.name));
+    auto lib = JitLibrary::compile(lower::run(module_of(f.value()), host()).value(), host());
+    ASSERT_TRUE(lib) << lib.error().message;
+    std::vector<Bytes> buffers(2, Bytes(kPoints * 8));
+    double* in = buffers[0].as<double>();
+    for (int i = 0; i < kPoints; ++i) in[i] = c.lowest + (c.highest - c.lowest) * (i + 0.37) / kPoints;
+    std::memcpy(in, edges, sizeof(edges));
+    run_kernel(lib->kernel("math"), buffers, {});
+    const bool periodic = c.name[0] == 's' || c.name[0] == 'c';
+    for (int i = 0; i < kPoints; ++i) {
+      const double want = c.exact(in[i]), got = buffers[1].as<double>()[i];
+      if (periodic && std::fabs(in[i]) >= 1048576) continue;  // beyond: NaN, as documented
+      if (std::isnan(want) || std::isinf(want) || want == 0) {
+        EXPECT_TRUE(std::isnan(want) ? std::isnan(got) : want == got) << c.name << "(" << in[i] << ") = " << got;
+        continue;
+      }
+      const double ulp = std::nextafter(std::fabs(want), inf) - std::fabs(want);
+      ASSERT_LE(std::fabs(got - want), c.ulp * ulp) << c.name << "(" << in[i] << ")";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace mlc::codegen
