@@ -253,6 +253,14 @@ TEST(Interp, PmaddubswSaturates) {
   EXPECT_EQ(o[0], 32767);
 }
 
+TEST(Interp, Dot4MixesSigns) {
+  // Bytes 1, 2, 3, 255 (unsigned) times -1, 2, -128, 127 (signed), on 10.
+  EXPECT_EQ(value<int32_t>("i32",
+                           "@dot4_u8s8<i32>(10i32, reinterpret<i32>(4278387201u32), "
+                           "reinterpret<i32>(2139095807u32))"),
+            10 + 1 * -1 + 2 * 2 + 3 * -128 + 255 * 127);
+}
+
 TEST(Interp, SmmlaIsAMatrixProduct) {
   std::mt19937 rng(1);
   std::vector<int8_t> a(16), b(16);
