@@ -13,7 +13,7 @@
 #include "ir/verify.h"
 #include "lower/pipeline.h"
 #include "model/arch/arch.h"
-#include "quant/packed.h"
+#include "quant/scheme.h"
 #include "schedule/rules/rules.h"
 
 namespace mlc::compiler {
@@ -127,7 +127,10 @@ constexpr Stage kStages[] = {
 
 }  // namespace
 
-Result<DType> kv_dtype_of(const std::string& scheme) { return quant::scheme_dtype(scheme); }
+Result<DType> kv_dtype_of(const std::string& scheme) {
+  MLC_TRY(const quant::Scheme* found, quant::scheme_by_name(scheme));
+  return found->model_dtype();
+}
 
 Result<CompileOptions> resolve_options(const model::ModelConfig& config, CompileOptions o) {
   const int64_t limit = config.context_limit();

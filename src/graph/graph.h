@@ -64,7 +64,7 @@ struct Node {
   std::string op;    // a name of op_table()
   std::map<std::string, Attr> attrs = {};
   std::vector<ValueId> inputs = {};
-  std::vector<ValueId> outputs;                       // includes KV buffers that the node writes
+  std::vector<ValueId> outputs = {};                       // includes KV buffers that the node writes
   std::shared_ptr<const quant::PackedLinear> weight = {};  // for ops that read a weight matrix; its tensors are inputs
 
   int64_t int_attr(const std::string& key) const;

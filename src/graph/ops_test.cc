@@ -207,8 +207,8 @@ TEST_P(Linear, EqualsTheFormula) {
 
 INSTANTIATE_TEST_SUITE_P(Schemes, Linear,
                          ::testing::Combine(::testing::Values("q4f16_1", "q8f16_1"), ::testing::Values(1, 2, 3, 11)),
-                         [](const auto& t) {
-                           return std::get<0>(t.param) + "_" + std::to_string(std::get<1>(t.param)) + "rows";
+                         [](const auto& tested) {
+                           return std::get<0>(tested.param) + "_" + std::to_string(std::get<1>(tested.param)) + "rows";
                          });
 
 // Rotates, appends to scattered pages and attends; against attention over the whole history.

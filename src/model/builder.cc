@@ -1,5 +1,7 @@
 #include "model/builder.h"
 
+#include "quant/scheme.h"
+
 namespace mlc::model {
 
 using graph::Dim;
@@ -15,11 +17,11 @@ constexpr int64_t kPage = 16;
 
 GraphBuilder::GraphBuilder(const ModelConfig& config, std::string scheme, DType kv_dtype)
     : config_(config), scheme_(std::move(scheme)), kv_dtype_(kv_dtype) {
-  auto dtype = quant::scheme_dtype(scheme_);
-  if (dtype) {
-    dtype_ = *dtype;
+  auto found = quant::scheme_by_name(scheme_);
+  if (found) {
+    dtype_ = (*found)->model_dtype();
   } else {
-    status_ = dtype.error();
+    status_ = found.error();
   }
   const Dim t = Dim::of(Sym::kTokens);
   auto input = [&](const char* name, DType type, std::vector<Dim> shape) {

@@ -1,5 +1,7 @@
 #include "quant/packed.h"
 
+#include "quant/scheme.h"
+
 namespace mlc::quant {
 namespace {
 
@@ -8,25 +10,12 @@ using ir::Expr;
 using ir::Stmt;
 using ir::Var;
 
-struct SchemeRow {
-  const char* name;
-  Storage storage;
-  DType dtype;
-};
-// The schemes that CPU kernels read. Encoding and decoding on the host: quant/scheme.h.
-constexpr SchemeRow kSchemes[] = {
-    {"q0f32", Storage::kFloat, DType::f32()},         {"q0f16", Storage::kFloat, DType::f16()},
-    {"q0bf16", Storage::kFloat, DType::bf16()},       {"q4f16_1", Storage::kInt4Group32, DType::f16()},
-    {"q4f32_1", Storage::kInt4Group32, DType::f32()}, {"q8f16_1", Storage::kInt8Group32, DType::f16()},
-};
-
-Result<SchemeRow> find_scheme(const std::string& name) {
-  std::string known;
-  for (const SchemeRow& row : kSchemes) {
-    if (name == row.name) return row;
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
-  }
-  return error(ErrorCode::kUnsupported, "quantization \"{}\" is unknown; choose one of {}", name, known);
+Result<Storage> storage_of(const Scheme& scheme) {
+  if (!scheme.is_quantized()) return Storage::kFloat;
+  if (scheme.group_size() == kGroup && scheme.bits() == 4) return Storage::kInt4Group32;
+  if (scheme.group_size() == kGroup && scheme.bits() == 8) return Storage::kInt8Group32;
+  return error(ErrorCode::kUnsupported, "no kernel reads {}: {} bits in groups of {}", scheme.name(), scheme.bits(),
+               scheme.group_size());
 }
 
 std::vector<Expr> to_exprs(const std::vector<int64_t>& shape) { return {shape.begin(), shape.end()}; }
@@ -103,22 +92,17 @@ PackedTensor pack_scales(const std::string& prefix, DType dtype, int64_t n, int6
 
 }  // namespace
 
-Result<DType> scheme_dtype(const std::string& scheme) {
-  MLC_TRY(SchemeRow row, find_scheme(scheme));
-  return row.dtype;
-}
-
 Result<PackedLinear> PackedLinear::create(const std::string& scheme, const std::string& prefix, int64_t n, int64_t k) {
-  MLC_TRY(SchemeRow row, find_scheme(scheme));
+  MLC_TRY(const Scheme* found, scheme_by_name(scheme));
   PackedLinear p;
   p.n_ = n;
   p.k_ = k;
-  p.storage_ = row.storage;
-  if (row.storage == Storage::kFloat) {
-    p.tensors_.push_back(pack_float(prefix + ".weight", row.dtype, n, k));
+  MLC_TRY(p.storage_, storage_of(*found));
+  if (p.storage_ == Storage::kFloat) {
+    p.tensors_.push_back(pack_float(prefix + ".weight", found->model_dtype(), n, k));
   } else {
-    p.tensors_.push_back(pack_codes(prefix, row.storage, n, p.groups()));
-    p.tensors_.push_back(pack_scales(prefix, row.dtype, n, p.groups()));
+    p.tensors_.push_back(pack_codes(prefix, p.storage_, n, p.groups()));
+    p.tensors_.push_back(pack_scales(prefix, found->model_dtype(), n, p.groups()));
   }
   return p;
 }

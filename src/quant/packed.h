@@ -74,7 +74,4 @@ class PackedLinear {
 // A vector parameter (norm weight, bias) as f32 of n_padded elements, zero behind n.
 PackedTensor packed_vector(const std::string& name, DType source_dtype, int64_t n, int64_t n_padded);
 
-// The dtype in which `scheme` keeps what it does not quantize, and its scales.
-Result<DType> scheme_dtype(const std::string& scheme);
-
 }  // namespace mlc::quant
