@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 preset=${1:?usage: scripts/build.sh PRESET [TARGET ...]}
 shift
 [ $# -gt 0 ] || set -- all
+# Lets one compiler cache serve every checkout of the project, wherever it lies.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 options=()
 [ -n "${CI:-}" ] && options+=(-DMLC_WERROR=ON)
 # "all" holds the tests, which a build for `make run` may have been configured without.
