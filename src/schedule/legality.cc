@@ -469,6 +469,17 @@ Result<void> check_independent(const State& s, const Path& loop_path, ForKind ki
     }
   }
   if (kind == ForKind::kSerial || kind == ForKind::kUnrolled) return {};
+  if (kind == ForKind::kVectorized) {  // a lane can hold no threads, and no lanes
+    std::optional<Var> inside;
+    for_each_stmt(loop.body, [&](const Stmt& x) {
+      const For* f = as<For>(x);
+      if (f && f->kind != ForKind::kSerial && f->kind != ForKind::kUnrolled) inside = f->var;
+    });
+    if (inside) {
+      return error("{} holds {}, which is parallel, vectorized or bound to a thread", s.label(loop.var),
+                   s.label(*inside));
+    }
+  }
   LoopCheck check{s, loop_path, loop, kind, thread, s.label(loop.var), members_under(s, loop_path, &loop)};
   return check.run();
 }

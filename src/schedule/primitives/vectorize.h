@@ -2,7 +2,8 @@
 //
 //   for i in 0..16 { C[i] = A[i] }      vectorize(i)      ->      vectorized i in 0..16 { C[i] = A[i] }
 //
-// The extent must be constant; iterations must be independent, as for parallel, and no buffer may be private to one.
+// The extent must be constant; iterations must be independent, as for parallel, and no buffer may be private to one. No
+// loop inside may be parallel, vectorized or bound to a thread.
 #pragma once
 
 #include <tuple>
