@@ -39,7 +39,7 @@ Result<uint64_t> parse_size(const std::string& text) {
   if (unit == "K" || unit == "k") factor = 1e3;
   if (unit == "M" || unit == "m") factor = 1e6;
   if (unit == "G" || unit == "g") factor = 1e9;
-  if (number < 0 || (factor == 1 && !unit.empty())) {
+  if (!(number >= 0 && number * factor < 1e18) || (factor == 1 && !unit.empty())) {
     return error("--max-size is \"{}\", expected a size such as 2GB, 500MB or 0", text);
   }
   return static_cast<uint64_t>(number * factor);

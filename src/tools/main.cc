@@ -45,6 +45,9 @@ void add_environment_forms(CLI::App& command) {
 // One line, whatever the parser has to say, and where to read on.
 std::string flag_error(const CLI::App* app, const CLI::Error& e) {
   std::string what = e.what();
+  if (app->get_subcommands().empty() && !app->remaining().empty()) {
+    what = fmt::format("there is no command or flag \"{}\"", app->remaining().front());
+  }
   std::replace(what.begin(), what.end(), '\n', ' ');
   std::string command = "mlc_llm";
   for (const CLI::App* sub : app->get_subcommands()) command += " " + sub->get_name();

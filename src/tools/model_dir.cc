@@ -130,6 +130,10 @@ Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& 
     return error("{} holds {} weights; --quantization {} needs the original Hugging Face directory", flags.model,
                  out.config.quantization, flags.quantization);
   }
+  // Before anything is compiled for weights that do not fit.
+  MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(out.config.quantization));
+  MLC_TRY(auto source, weights::open_mlc_shards(flags.model));
+  MLC_TRY_VOID(model::check_stored_tensors(*source, out.config.model, *scheme));
   MLC_TRY(out.source_key, compiler::content_key(cache, flags.model));
   return out;
 }
