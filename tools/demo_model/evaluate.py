@@ -1,6 +1,6 @@
 """Asks the exported model 20 prompts with Hugging Face and prints the answers as Markdown.
 
-    python evaluate.py --model models/demo [--greedy] [--seed 1]
+    python evaluate.py --model models/demo [--greedy | --both] [--seed 1]
 """
 import argparse
 
@@ -40,19 +40,37 @@ def seen_before(data, tokenizer):
     return [t for turns in PROMPTS for t in turns if f"<|user|>\n{t.lower()}<|end|>" in text]
 
 
-def answer(model, tokenizer, messages, greedy, temperature, top_p):
-    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+def answers(model, tokenizer, chats, greedy, temperature, top_p):
+    """One answer per conversation, all at once: (text, whether it stopped by itself)."""
+    texts = [tokenizer.apply_chat_template(m, add_generation_prompt=True, tokenize=False) for m in chats]
+    batch = tokenizer(texts, add_special_tokens=False, return_tensors="pt", padding=True, padding_side="left")
     kind = dict(do_sample=False, temperature=None, top_p=None) if greedy else dict(do_sample=True, temperature=temperature, top_p=top_p, top_k=0)
-    out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=min(400, 511 - ids.shape[1]), **kind)
-    new = out[0, ids.shape[1]:]
-    return tokenizer.decode(new, skip_special_tokens=True).strip(), int(new[-1]) == tokenizer.eos_token_id
+    width = batch["input_ids"].shape[1]
+    out = model.generate(batch["input_ids"], attention_mask=batch["attention_mask"], max_new_tokens=min(400, 511 - width), **kind)[:, width:]
+    end = tokenizer.eos_token_id
+    return [(tokenizer.decode(row, skip_special_tokens=True).strip(), end in row.tolist()) for row in out]
+
+
+def ask_all(model, tokenizer, prompts, greedy, temperature, top_p):
+    """Lists of (turn, answer, stopped) for each conversation."""
+    messages = [[] for _ in prompts]
+    results = [[] for _ in prompts]
+    for turn in range(max(len(p) for p in prompts)):
+        active = [i for i, p in enumerate(prompts) if len(p) > turn]
+        for i in active:
+            messages[i].append({"role": "user", "content": prompts[i][turn]})
+        got = answers(model, tokenizer, [messages[i] for i in active], greedy, temperature, top_p)
+        for i, (text, stopped) in zip(active, got):
+            messages[i].append({"role": "assistant", "content": text})
+            results[i].append((prompts[i][turn], text, stopped))
+    return results
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="models/demo")
     parser.add_argument("--greedy", action="store_true")
+    parser.add_argument("--both", action="store_true", help="sampled, then greedy")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--top-p", type=float, default=0.9)
@@ -66,13 +84,12 @@ def main():
         print("seen in training:", seen_before(args.data, tokenizer))
         return
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
-    for number, turns in enumerate([[p] for p in args.prompt] if args.prompt else PROMPTS, 1):
-        messages = []
-        for turn in turns:
-            messages.append({"role": "user", "content": turn})
-            text, ended = answer(model, tokenizer, messages, args.greedy, args.temperature, args.top_p)
-            messages.append({"role": "assistant", "content": text})
-            print(f"**{number}. {turn}**\n\n> " + text.replace("\n", "\n> ") + ("" if ended else " […did not stop]") + "\n", flush=True)
+    prompts = [[p] for p in args.prompt] if args.prompt else PROMPTS
+    for greedy in (False, True) if args.both else (args.greedy,):
+        print("### Greedy\n" if greedy else f"### Sampled (temperature {args.temperature}, top_p {args.top_p}, seed {args.seed})\n")
+        for number, turns in enumerate(ask_all(model, tokenizer, prompts, greedy, args.temperature, args.top_p), 1):
+            for turn, text, stopped in turns:
+                print(f"**{number}. {turn}**\n\n> " + text.replace("\n", "\n> ") + ("" if stopped else " […did not stop]") + "\n", flush=True)
 
 
 if __name__ == "__main__":
