@@ -172,6 +172,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     request_.authorization = text(http::field::authorization);
     request_.content_type = text(http::field::content_type);
     request_.origin = text(http::field::origin);
+    request_.cors_headers = text(http::field::access_control_request_headers);
     const auto id = head["X-Request-Id"];
     request_.request_id = choose_request_id({id.data(), id.size()});
     keep_alive_ = head.keep_alive();

@@ -10,9 +10,10 @@ namespace mlc::serve {
 struct HttpRequest {
   std::string method;         // "GET"
   std::string path;           // decoded, without the query
-  std::string authorization;  // these four: header values, empty when absent
+  std::string authorization;  // this and the next four: header values, empty when absent
   std::string content_type;
   std::string origin;
+  std::string cors_headers;  // Access-Control-Request-Headers
   std::string request_id;
   std::string body;
 };

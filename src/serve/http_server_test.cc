@@ -347,9 +347,16 @@ TEST(HttpServer, AllowsOtherOriginsWhenTold) {
   EXPECT_EQ(r.status, 204);
   EXPECT_EQ(r.header("access-control-allow-origin"), "https://a.example");
   EXPECT_NE(r.header("access-control-allow-methods").find("POST"), std::string::npos);
+  EXPECT_EQ(r.header("access-control-allow-headers"), "Authorization, Content-Type");
   r = c.request("GET", "/v1/models", "", "Origin: https://b.example\r\n");
   EXPECT_EQ(r.status, 200);
   EXPECT_EQ(r.header("access-control-allow-origin"), "");
+  o.cors.origins = o.cors.methods = o.cors.headers = {"*"};
+  Running all(brief(), o);
+  TestClient d(all.port());
+  r = d.request("OPTIONS", kChatPath, "", "Origin: https://c\r\nAccess-Control-Request-Headers: authorization,x\r\n");
+  EXPECT_EQ(r.header("access-control-allow-origin"), "*");
+  EXPECT_EQ(r.header("access-control-allow-headers"), "authorization,x");
 }
 
 TEST(HttpServer, RepeatsTheRequestId) {

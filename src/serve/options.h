@@ -10,9 +10,9 @@ namespace mlc::serve {
 
 // Cross-origin access from web pages; off while `origins` is empty.
 struct CorsOptions {
-  std::vector<std::string> origins;  // "https://chat.example", or "*" for all
-  std::vector<std::string> methods = {"GET", "POST", "OPTIONS"};
-  std::vector<std::string> headers = {"Authorization", "Content-Type"};
+  std::vector<std::string> origins;                                      // "https://chat.example", or "*" for all
+  std::vector<std::string> methods = {"GET", "POST", "OPTIONS"};         // "*": these
+  std::vector<std::string> headers = {"Authorization", "Content-Type"};  // "*": whatever is asked for
   bool credentials = false;
 };
 

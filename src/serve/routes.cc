@@ -54,6 +54,10 @@ std::string join(const std::vector<std::string>& parts) {
   return out;
 }
 
+bool has_wildcard(const std::vector<std::string>& list) {
+  return std::find(list.begin(), list.end(), "*") != list.end();
+}
+
 HttpReply json_reply(const OrderedJson& json) {
   HttpReply reply;
   reply.body = protocol::dump(json);
@@ -105,7 +109,7 @@ std::optional<HttpReply> Routes::check_key(const HttpRequest& request) const {
 
 std::optional<HttpReply> Routes::check(const HttpRequest& request) const {
   const bool preflight_asked = request.method == "OPTIONS" && !options_.cors.origins.empty();
-  if (preflight_asked) return preflight();  // browsers send no key with it
+  if (preflight_asked) return preflight(request);  // browsers send no key with it
   if (auto refused = check_key(request)) return refused;
   const Route* route = find_route(request.path);
   if (!route) return error_reply(not_found(request.path));
@@ -159,13 +163,17 @@ HttpReply Routes::model(const std::string& name) const {
   return json_reply(protocol::ModelList::model_json(**found));
 }
 
-HttpReply Routes::preflight() const {
+// Wildcards are spelled out: "*" covers neither requests with credentials nor the Authorization header.
+HttpReply Routes::preflight(const HttpRequest& request) const {
+  const CorsOptions& cors = options_.cors;
+  const bool any_header = has_wildcard(cors.headers) && !request.cors_headers.empty();
   HttpReply reply;
   reply.status = 204;
   reply.content_type.clear();
-  reply.headers = {{"Access-Control-Allow-Methods", join(options_.cors.methods)},
-                   {"Access-Control-Allow-Headers", join(options_.cors.headers)},
-                   {"Access-Control-Max-Age", "600"}};
+  reply.headers = {
+      {"Access-Control-Allow-Methods", has_wildcard(cors.methods) ? "GET, POST, OPTIONS" : join(cors.methods)},
+      {"Access-Control-Allow-Headers", any_header ? request.cors_headers : join(cors.headers)},
+      {"Access-Control-Max-Age", "600"}};
   return reply;
 }
 
@@ -174,7 +182,7 @@ std::vector<std::pair<std::string, std::string>> Routes::common_headers(const Ht
   if (!request.request_id.empty()) headers.emplace_back("X-Request-Id", request.request_id);
   const auto& origins = options_.cors.origins;
   if (request.origin.empty() || origins.empty()) return headers;
-  const bool any = std::find(origins.begin(), origins.end(), "*") != origins.end();
+  const bool any = has_wildcard(origins);
   if (!any && std::find(origins.begin(), origins.end(), request.origin) == origins.end()) return headers;
   // With credentials, browsers refuse "*".
   headers.emplace_back("Access-Control-Allow-Origin",

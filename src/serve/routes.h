@@ -36,7 +36,7 @@ class Routes {
   std::optional<HttpReply> check_key(const HttpRequest& request) const;
   HttpReply health() const;
   HttpReply model(const std::string& name) const;
-  HttpReply preflight() const;
+  HttpReply preflight(const HttpRequest& request) const;
 
   const ServerOptions& options_;
   protocol::ModelList models_;
