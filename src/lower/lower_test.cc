@@ -434,7 +434,11 @@ TEST(Pipeline, PassesCanBeSwitchedOffAndSeen) {
   hooks.disabled = {"partition_loops"};
   auto r = run(m, avx512(), hooks);
   ASSERT_TRUE(r) << r.error().message;
-  EXPECT_EQ(seen.size(), passes().size() - 1);
+  std::vector<std::string> expected;
+  for (const Pass& p : passes()) {
+    if (p.machines != Machines::kGpu && p.name != std::string("partition_loops")) expected.emplace_back(p.name);
+  }
+  EXPECT_EQ(seen, expected);
   EXPECT_EQ(seen.front(), "lower_blocks");
   expect_same(m.functions[0], r->functions[0], {7});
   hooks.disabled = {"lower_blocks"};

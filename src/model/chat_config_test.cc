@@ -160,11 +160,20 @@ TEST(GenConfig, FieldsAreMlcs) {
 TEST(GenConfig, ANamedTemplateIsWrittenAsItIs) {
   Directory d;
   GenConfigOptions o = d.options();
-  o.conv_template = "llama-3";
+  o.conv_template = "chatml";
   auto report = gen_config(o);
-  ASSERT_TRUE(report);
+  ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->config.chat_template.empty());
-  EXPECT_EQ(report->config.conv_template, *conv_template("llama-3"));
+  EXPECT_EQ(report->config.conv_template, *conv_template("chatml"));
+}
+
+TEST(GenConfig, ATemplateOfAnotherVocabularyIsRefused) {
+  Directory d;
+  GenConfigOptions o = d.options();
+  o.conv_template = "llama-3";  // begins prompts with token 128000
+  auto report = gen_config(o);
+  ASSERT_FALSE(report);
+  EXPECT_NE(report.error().message.find("128000"), std::string::npos) << report.error().message;
 }
 
 TEST(GenConfig, BadInputGetsOneLineAndLeavesNothing) {
