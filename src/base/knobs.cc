@@ -32,6 +32,7 @@ constexpr Knob kKnobs[] = {
      "Lowering passes to skip, comma separated; only optimizations can be (src/lower/pipeline.cc lists them)."},
     {"MLC_TEST_DATA", "", "Tests only: where the shared test data is. Unset: `../shared/data` beside the repository."},
     {"MLC_PROPERTY_CASES", "0", "Tests only: how many random cases each property test runs; 0: its own default."},
+    {"MLC_PROPERTY_SEED", "0", "Tests only: the first seed of the random schedules."},
     {"MLC_UPDATE_GOLDENS", "0", "Tests only: 1 rewrites the expected files instead of comparing with them."},
 };
 

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
 
+#include "base/knobs.h"
 #include "ir/text.h"
 #include "schedule/schedule.h"
 
@@ -146,9 +146,10 @@ class Fuzzer {
   }
 };
 
+// A knob of this name, or `otherwise` where it is 0.
 inline int setting(const char* name, int otherwise) {
-  const char* v = std::getenv(name);
-  return v && *v ? std::atoi(v) : otherwise;
+  const auto v = static_cast<int>(knob_int(name));
+  return v != 0 ? v : otherwise;
 }
 
 // A random function of the golden cases and a random legal schedule of it, by seed. Without `threads` no loop is bound

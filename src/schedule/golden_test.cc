@@ -6,15 +6,15 @@
 //   === error       the message with which the last instruction is refused
 //
 // After a successful case both functions are interpreted on random data and must agree, and the trace must print, parse
-// and replay to the same function. MLC_UPDATE_GOLDEN=1 rewrites the last section.
+// and replay to the same function. MLC_UPDATE_GOLDENS=1 rewrites the last section.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/knobs.h"
 #include "schedule/schedule.h"
 #include "schedule/testing.h"
 
@@ -84,7 +84,7 @@ TEST_P(Golden, Case) {
   Case now = c;
   now.after = s ? ir::print(s->func()) : "";
   now.error = s ? "" : s.error().message + "\n";
-  if (const char* update = std::getenv("MLC_UPDATE_GOLDEN"); update && *update == '1') {
+  if (knob_int("MLC_UPDATE_GOLDENS") == 1) {
     write_case(path, now);
   } else {
     EXPECT_EQ(now.error, c.error);
