@@ -436,7 +436,7 @@ TEST(Pipeline, PassesCanBeSwitchedOffAndSeen) {
   ASSERT_TRUE(r) << r.error().message;
   std::vector<std::string> expected;
   for (const Pass& p : passes()) {
-    if (p.machines != Machines::kGpu && p.name != std::string("partition_loops")) expected.emplace_back(p.name);
+    if (p.machines != Machines::kGpus && p.name != std::string("partition_loops")) expected.emplace_back(p.name);
   }
   EXPECT_EQ(seen, expected);
   EXPECT_EQ(seen.front(), "lower_blocks");
