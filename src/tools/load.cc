@@ -124,6 +124,10 @@ void add_load_flags(CLI::App& app, LoadFlags& flags) {
 Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags& flags) {
   MLC_TRY(auto cache, compiler::Cache::open());
   MLC_TRY(ModelDir dir, open_model_dir(cache, flags.model));
+  // What is cheap to find wrong comes before what takes long.
+  MLC_TRY(engine::EngineOptions options, engine_options(flags, dir.config));
+  protocol::ServedModel m;
+  MLC_TRY_VOID(load_text(flags, dir, m));
   MLC_TRY(std::string lib, find_library(cache, dir, flags.model));
   MLC_TRY(auto module, runtime::Module::load(lib));
   const artifact::ModelFacts& facts = module->artifact().facts;
@@ -140,9 +144,6 @@ Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags&
     params = load_params(cache, dir, *module, *pool, flags.mlock);
   }
   if (!params) return params.error();
-  MLC_TRY(engine::EngineOptions options, engine_options(flags, dir.config));
-  protocol::ServedModel m;
-  MLC_TRY_VOID(load_text(flags, dir, m));
   MLC_TRY(auto engine,
           engine::Engine::create(std::make_unique<engine::CpuModelRunner>(module, *params, pool), options));
   m.engine = std::move(engine);
