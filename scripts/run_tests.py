@@ -101,11 +101,6 @@ def main():
     env.setdefault("MLC_TEST_DATA", str(ROOT.parent / "shared" / "data"))
     env["MLC_LLM_BIN"] = str(build / "bin" / "mlc_llm")
     env["MLC_LLM_HOME"] = str(build / "test-home")
-    if args.preset == "asan":
-        env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
-        env.setdefault("LSAN_OPTIONS", f"suppressions={ROOT}/scripts/lsan.supp")
-    if args.preset == "tsan":
-        env.setdefault("TSAN_OPTIONS", f"suppressions={ROOT}/scripts/tsan.supp")
     totals = Totals()
 
     def wanted(name):
