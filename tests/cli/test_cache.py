@@ -113,7 +113,7 @@ def test_a_damaged_conversion_is_converted_again(filled, story, what):
         elif what == "config":
             (converted / "mlc-chat-config.json").write_text("{")
         elif what == "missing":
-            (converted / "tokenizer.json").unlink()
+            (converted / "tokenizer.json").unlink(missing_ok=True)  # a model without one may be there too
         else:
             damage(converted / "params_shard_0.bin")
     shutil.rmtree(filled / "packed")  # else the weights are not read again
