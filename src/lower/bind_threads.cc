@@ -214,7 +214,7 @@ struct Grids {
       for (const Stmt& x : q->stmts) stmts.push_back(run(x));
       return seq(std::move(stmts));
     }
-    if (const Allocate* a = as<Allocate>(s)) {
+    if (const Allocate* a = as<Allocate>(s); a && contains(s, is_block_axis)) {
       declared.push_back(a->buffer);
       return allocate(a->buffer, run(a->body));
     }

@@ -56,12 +56,12 @@ class Synchronizer {
         if (a.buffer->scope == Scope::kGlobal) scope = Scope::kGlobal;
       }
     }
-    // Other buffers may be waiting for the same barrier.
-    if (needed && std::any_of(pending_.begin(), pending_.end(),
-                              [](const ThreadAccess& a) { return a.write && a.buffer->scope == Scope::kGlobal; })) {
-      scope = Scope::kGlobal;
+    // What is in device memory waits for a barrier that orders it.
+    if (needed) {
+      std::erase_if(pending_, [&](const ThreadAccess& a) {
+        return scope == Scope::kGlobal || a.buffer->scope == Scope::kShared;
+      });
     }
-    if (needed) pending_.clear();
     pending_.insert(pending_.end(), now.begin(), now.end());
     return needed ? barrier(scope) : Stmt();
   }

@@ -28,21 +28,24 @@ const CFunction* CProgram::find(const std::string& name) const {
 
 namespace {
 
+bool has_thread_loop(const Stmt& s) {
+  bool found = false;
+  for_each_stmt(s, [&](const Stmt& x) {
+    const For* f = as<For>(x);
+    found = found || (f && f->kind == ForKind::kThread);
+  });
+  return found;
+}
+
 // The grids of a function, in order: nests of block axes that follow each other are launched one by one.
 Result<void> split_grids(const PrimFunc& f, const Stmt& s, std::vector<Stmt>& grids) {
-  if (const Seq* q = as<Seq>(s)) {
-    const bool nests = std::any_of(q->stmts.begin(), q->stmts.end(), [](const Stmt& x) {
-      const For* l = as<For>(x);
-      return as<Allocate>(x) || (l && l->kind == ForKind::kThread);
-    });
-    if (nests || q->stmts.empty()) {
-      for (const Stmt& x : q->stmts) MLC_TRY_VOID(split_grids(f, x, grids));
-      return {};
-    }
+  if (const Seq* q = as<Seq>(s); q && (has_thread_loop(s) || q->stmts.empty())) {
+    for (const Stmt& x : q->stmts) MLC_TRY_VOID(split_grids(f, x, grids));
+    return {};
   }
   if (as<Assume>(s) || as<Evaluate>(s)) return {};
   const Allocate* a = as<Allocate>(s);
-  if (!a) {
+  if (!a || !has_thread_loop(s)) {
     grids.push_back(s);
     return {};
   }
@@ -148,8 +151,8 @@ Result<CProgram> emit_c(const ir::Module& lowered, const target::Target& target)
     return error(ErrorCode::kUnsupported, "there is no C-like language for {}", target::kind_name(target.kind));
   }
   CProgram program;
-  if (uses_double(lowered)) program.source += dialect->double_prelude;
   program.source += dialect->prelude;
+  if (uses_double(lowered)) program.source += dialect->double_prelude;
   for (const PrimFunc& f : lowered.functions) {
     MLC_TRY(CFunction emitted, emit_function(f, *dialect, target, program.source));
     program.functions.push_back(std::move(emitted));

@@ -30,7 +30,7 @@ struct CDialect {
 
   // ---- Kernels
   const char* prelude;              // before all kernels: pragmas, helper functions
-  const char* double_prelude;       // besides, in a program that uses f64
+  const char* double_prelude;       // after it, in a program that uses f64
   const char* kernel;               // {name} {params} {x} {y} {z}: the line before the body, with its opening brace
   const char* buffer_param;         // {type} {name} {const} {restrict}
   const char* size_param;           // {type} {name}
@@ -47,12 +47,12 @@ struct CDialect {
   // ---- Expressions
   struct Function {
     const char* name;    // an ir math intrinsic, or "min" and "max"
-    const char* floats;  // {0} {1} {2}; nullptr: none
+    const char* floats;  // {0} {1} {2} {type}; nullptr: none
     const char* integers;
   };
   std::vector<Function> functions;
   const char* int_to_float;   // {type} {from} {0}: rounds to nearest even
-  const char* float_to_int;   // {type} {0}: truncates, saturates, NaN gives 0
+  const char* float_to_int;   // {type} {from} {0}: truncates, saturates, NaN gives 0
   const char* bits;           // {type} {0}: the same bytes as another type of the same size
   const char* half_to_float;  // {0}: the bits of an f16 -> f32
   const char* float_to_half;  // {0}: rounds to nearest even

@@ -62,8 +62,8 @@ std::string KernelPrinter::float_literal(DType t, double v) {
     const auto f = static_cast<float>(v);
     return fmt::format("(({}){:#06x})", row.value, t.is_bfloat() ? f32_to_bf16(f) : f32_to_f16(f));
   }
-  if (std::isnan(v)) return d_.nan;
-  if (std::isinf(v)) return v < 0 ? fmt::format("(-{})", d_.infinity) : d_.infinity;
+  if (std::isnan(v)) return wrapped(t, d_.nan);
+  if (std::isinf(v)) return wrapped(t, fmt::format("{}{}", v < 0 ? "-" : "", d_.infinity));
   std::string text = t.bits == 64 ? fmt::format("{}", v) : fmt::format("{}", static_cast<float>(v));
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   text += row.suffix;
@@ -74,6 +74,11 @@ std::string KernelPrinter::wrapped(DType t, const std::string& value) const {
   return fmt::format("({})({})", type(t), value);
 }
 
+// C computes in int what is narrower.
+std::string KernelPrinter::narrowed(DType t, const std::string& value) const {
+  return t.bits < 32 && !t.is_bool() ? wrapped(t, value) : value;
+}
+
 std::string KernelPrinter::call(const std::string& name, const std::vector<Expr>& args) {
   const DType t = args[0].dtype();
   for (const auto& f : d_.functions) {
@@ -82,7 +87,7 @@ std::string KernelPrinter::call(const std::string& name, const std::vector<Expr>
     if (is_half(t)) return fail(fmt::format("{} on {} was not legalized", name, t.str()));
     std::string a[3];
     for (size_t i = 0; i < args.size() && i < 3; ++i) a[i] = expr(args[i]);
-    return fmt::format(fmt::runtime(form), a[0], a[1], a[2]);
+    return fmt::format(fmt::runtime(form), a[0], a[1], a[2], fmt::arg("type", type(t)));
   }
   return fail(fmt::format("there is no spelling of {} on {}", name, t.str()));
 }
@@ -123,7 +128,7 @@ std::string KernelPrinter::integer_binary(DType t, const Expr& e, const Binary& 
   const bool plain = t == DType::u32() || t == DType::u64() || (t.bits == 64 && is_index(e));
   if (plain) return fmt::format("({} {} {})", a, op, b);
   const bool wraps = x.op == Op::kAdd || x.op == Op::kSub || x.op == Op::kMul || x.op == Op::kShl;
-  if (!wraps) return t.bits < 32 ? wrapped(t, fmt::format("{} {} {}", a, op, b)) : fmt::format("({} {} {})", a, op, b);
+  if (!wraps) return narrowed(t, fmt::format("({} {} {})", a, op, b));
   if (!shift) b = fmt::format("({}){}", u, b);
   return wrapped(t, fmt::format("({}){} {} {}", u, a, op, b));
 }
@@ -169,14 +174,15 @@ std::string KernelPrinter::cast_expr(DType to, const Expr& a) {
     return fmt::format(fmt::runtime(d_.int_to_float), value, fmt::arg("type", type(to)), fmt::arg("from", type(from)));
   }
   if (from.is_float() && to.is_any_int()) {
-    return fmt::format(fmt::runtime(d_.float_to_int), value, fmt::arg("type", type(to)));
+    return fmt::format(fmt::runtime(d_.float_to_int), value, fmt::arg("type", type(to)), fmt::arg("from", type(from)));
   }
   return fmt::format("(({}){})", type(to), value);
 }
 
 std::string KernelPrinter::reinterpreted(DType to, const Expr& a) {
   if (to.lanes > 1 || a.dtype().lanes > 1) return fail("a reinterpreted vector was not taken apart");
-  if (to.is_bool() || a.dtype().is_bool()) return fail("bool has no bytes to reinterpret");
+  if (to.is_bool()) return fmt::format("({} != 0)", expr(a));  // one byte, 0 or 1
+  if (a.dtype().is_bool()) return wrapped(to, expr(a));
   if (type(to) == type(a.dtype())) return expr(a);
   return fmt::format(fmt::runtime(d_.bits), expr(a), fmt::arg("type", type(to)));
 }
@@ -208,7 +214,18 @@ std::string KernelPrinter::load(const Expr& e, const Load& x) {
   std::string value = fmt::format("{}[{}]", buffer, index);
   if (t.is_bool()) value = fmt::format("({} != 0)", value);
   if (!x.predicate) return value;
-  return fmt::format("({} ? {} : {})", expr(x.predicate), value, expr(zero(t)));
+  return narrowed(t, fmt::format("({} ? {} : {})", expr(x.predicate), value, expr(zero(t))));
+}
+
+// As the condition of an `if`, which brings its own parentheses: compilers warn about two pairs.
+std::string KernelPrinter::condition(const Expr& e) {
+  std::string text = expr(e);
+  int depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    depth += text[i] == '(' ? 1 : text[i] == ')' ? -1 : 0;
+    if (depth == 0 && i + 1 < text.size()) return text;  // the first pair does not hold all of it
+  }
+  return text.size() > 1 && text[0] == '(' ? text.substr(1, text.size() - 2) : text;
 }
 
 std::string KernelPrinter::expr(const Expr& e) {
@@ -229,7 +246,7 @@ std::string KernelPrinter::expr(const Expr& e) {
       [&](const Reinterpret& x) { return reinterpreted(t, x.a); },
       [&](const Select& x) {
         if (t.lanes > 1) return fail("a vector select was not taken apart");
-        return fmt::format("({} ? {} : {})", expr(x.cond), expr(x.if_true), expr(x.if_false));
+        return narrowed(t, fmt::format("({} ? {} : {})", expr(x.cond), expr(x.if_true), expr(x.if_false)));
       },
       [&](const Load& x) { return load(e, x); },
       [&](const LoadBits&) { return fail("a load that reinterprets bytes was not taken apart"); },

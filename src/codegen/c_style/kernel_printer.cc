@@ -153,7 +153,7 @@ void KernelPrinter::store(const Store& x) {
   std::string value = expr(x.value);
   if (t.is_bool()) value = fmt::format("({})({})", type_row(t).memory, value);
   const std::string assign = fmt::format("{}[{}] = {};", buffer, index, value);
-  line(x.predicate ? fmt::format("if ({}) {}", expr(x.predicate), assign) : assign);
+  line(x.predicate ? fmt::format("if ({}) {}", condition(x.predicate), assign) : assign);
 }
 
 void KernelPrinter::stmt(const Stmt& s) {
@@ -161,7 +161,7 @@ void KernelPrinter::stmt(const Stmt& s) {
   ir::match(
       s, [&](const For& x) { loop(x); }, [&](const Store& x) { store(x); },
       [&](const If& x) {
-        line(fmt::format("if ({}) {{", expr(x.cond)));
+        line(fmt::format("if ({}) {{", condition(x.cond)));
         ++indent_;
         stmt(x.then_case);
         --indent_;

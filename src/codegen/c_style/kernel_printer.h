@@ -41,6 +41,7 @@ class KernelPrinter {
 
   // ---- kernel_exprs.cc
   std::string expr(const ir::Expr& e);
+  std::string condition(const ir::Expr& e);
   std::string int_literal(DType t, int64_t v);
   std::string float_literal(DType t, double v);
   std::string binary(const ir::Expr& e, const ir::Binary& x);
@@ -54,7 +55,8 @@ class KernelPrinter {
 
   const CDialect::TypeName& type_row(DType t) const;
   std::string type(DType t) const;
-  std::string wrapped(DType t, const std::string& value) const;  // converted back after arithmetic in a wider type
+  std::string wrapped(DType t, const std::string& value) const;   // converted back after arithmetic in a wider type
+  std::string narrowed(DType t, const std::string& value) const;  // the same, where C would have computed in int
   const std::string& name_of(const void* id, const std::string& wish);
   std::string fail(const std::string& what);
 

@@ -113,21 +113,26 @@ class Program : public OpenclProgram {
   std::map<std::string, cl_kernel> kernels_;
 };
 
-// The source's lines that a log names ("<program>:12:3: error: …"), with their numbers.
+// The first number between colons: "prog.cl:12:3: error: …" (clang), "error: prog.cl:12:3: …" (PoCL).
+size_t line_number(const std::string& message) {
+  std::istringstream in(message);
+  for (std::string part; std::getline(in, part, ':');) {
+    const bool digits = !part.empty() && part.size() < 9 && part.find_first_not_of("0123456789") == std::string::npos;
+    if (digits) return std::stoul(part);
+  }
+  return 0;
+}
+
+// The lines of the source that the errors of a log name.
 std::string named_lines(const std::string& source, const std::string& log) {
   std::vector<std::string> lines;
   std::istringstream in(source);
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   std::string text;
+  std::istringstream messages(log);
   size_t shown = 0, last = 0;
-  for (size_t at = log.find("error:"); at != std::string::npos && shown < 5; at = log.find("error:", at + 1)) {
-    const size_t begin = log.rfind('\n', at) + 1;
-    std::istringstream head(log.substr(begin, at - begin));
-    std::string part;
-    size_t number = 0;
-    while (std::getline(head, part, ':') && number == 0) {
-      if (!part.empty() && part.find_first_not_of("0123456789") == std::string::npos) number = std::stoul(part);
-    }
+  for (std::string message; std::getline(messages, message) && shown < 5;) {
+    const size_t number = message.find("error:") == std::string::npos ? 0 : line_number(message);
     if (number == 0 || number > lines.size() || number == last) continue;
     text += fmt::format("\n  line {}: {}", number, lines[number - 1]);
     last = number;

@@ -15,6 +15,21 @@ MLC_FLOOR_DIV(char)
 MLC_FLOOR_DIV(short)
 MLC_FLOOR_DIV(int)
 MLC_FLOOR_DIV(long)
+#define MLC_SATURATE(F, T, LOW, HIGH, MIN, MAX) \
+  T mlc_##F##_to_##T(F x) { return x != x ? (T)0 : x <= (F)LOW ? MIN : x >= (F)HIGH ? MAX : (T)x; }
+#define MLC_SATURATE_ALL(F) \
+  MLC_SATURATE(F, char, -128, 128, CHAR_MIN, CHAR_MAX) \
+  MLC_SATURATE(F, uchar, 0, 256, (uchar)0, UCHAR_MAX) \
+  MLC_SATURATE(F, short, -32768, 32768, SHRT_MIN, SHRT_MAX) \
+  MLC_SATURATE(F, ushort, 0, 65536, (ushort)0, USHRT_MAX) \
+  MLC_SATURATE(F, int, -0x1p31f, 0x1p31f, INT_MIN, INT_MAX) \
+  MLC_SATURATE(F, uint, 0, 0x1p32f, 0u, UINT_MAX) \
+  MLC_SATURATE(F, long, -0x1p63f, 0x1p63f, LONG_MIN, LONG_MAX) \
+  MLC_SATURATE(F, ulong, 0, 0x1p64f, 0ul, ULONG_MAX)
+MLC_SATURATE_ALL(float)
+)";
+constexpr const char* kDoublePrelude = R"(#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+MLC_SATURATE_ALL(double)
 )";
 
 CDialect make() {
@@ -30,7 +45,7 @@ CDialect make() {
              {DType::f64(), "double", "double", nullptr, ""}};
   d.vector_type = "{type}{lanes}";
   d.prelude = kPrelude;
-  d.double_prelude = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n";
+  d.double_prelude = kDoublePrelude;
   d.kernel = "__kernel __attribute__((reqd_work_group_size({x}, {y}, {z})))\nvoid {name}({params}) {{";
   d.buffer_param = "__global {const}{type}*{restrict} {name}";
   d.size_param = "const {type} {name}";
@@ -54,7 +69,7 @@ CDialect make() {
                  {"log", "log({0})", nullptr},
                  {"sqrt", "sqrt({0})", nullptr},
                  {"rsqrt", "rsqrt({0})", nullptr},
-                 {"abs", "fabs({0})", nullptr},
+                 {"abs", "fabs({0})", "({type})abs({0})"},
                  {"floor", "floor({0})", nullptr},
                  {"ceil", "ceil({0})", nullptr},
                  {"round", "rint({0})", nullptr},
@@ -65,8 +80,8 @@ CDialect make() {
                  {"popcount", nullptr, "popcount({0})"},
                  {"min", "fmin({0}, {1})", "min({0}, {1})"},
                  {"max", "fmax({0}, {1})", "max({0}, {1})"}};
-  d.int_to_float = "convert_{type}_rte({0})";
-  d.float_to_int = "convert_{type}_sat_rtz({0})";
+  d.int_to_float = "(({type}){0})";
+  d.float_to_int = "mlc_{from}_to_{type}({0})";
   d.bits = "as_{type}({0})";
   d.half_to_float = "mlc_half_to_float({0})";
   d.float_to_half = "mlc_float_to_half({0})";
