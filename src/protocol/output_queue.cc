@@ -52,9 +52,12 @@ std::vector<std::pair<size_t, engine::Output>> OutputQueue::drain() {
 }
 
 void OutputQueue::close() {
+  // What notify holds (a connection's executor) must not outlive the consumer: the engine may keep the queue longer.
+  std::function<void()> dropped;
   std::lock_guard notifying(notify_mutex_);
   std::lock_guard lock(mutex_);
   closed_ = true;
+  dropped.swap(notify_);
 }
 
 }  // namespace mlc::protocol
