@@ -70,9 +70,7 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
       ->check(CLI::IsMember({"radix", "disable"}))
       ->capture_default_str();
   app.add_option("--host", o->server.host, "Address to listen on")->capture_default_str();
-  app.add_option("--port", o->server.port, "Port; 0: any free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+  app.add_option("--port", o->server.port, "Port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
   app.add_option("--api-key", o->server.api_key, "Ask for this bearer token");
   app.add_option("--allow-origins", o->origins, "JSON list of origins for cross-origin requests")
       ->capture_default_str();

@@ -16,11 +16,11 @@ namespace mlc::runtime {
   X(clGetDeviceIDs)                                                                                               \
   X(clGetDeviceInfo)                                                                                              \
   X(clCreateContext)                                                                                              \
-  X(clReleaseContext) X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clReleaseMemObject)    \
-      X(clEnqueueFillBuffer) X(clEnqueueReadBuffer) X(clEnqueueWriteBuffer) X(clEnqueueCopyBuffer)                \
-          X(clCreateProgramWithSource) X(clBuildProgram) X(clGetProgramBuildInfo) X(clReleaseProgram)             \
-              X(clCreateKernel) X(clReleaseKernel) X(clGetKernelInfo) X(clSetKernelArg) X(clEnqueueNDRangeKernel) \
-                  X(clFlush) X(clFinish)
+  X(clReleaseContext)                                                                                             \
+  X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clReleaseMemObject) X(clEnqueueFillBuffer) \
+      X(clEnqueueReadBuffer) X(clEnqueueWriteBuffer) X(clEnqueueCopyBuffer) X(clCreateProgramWithSource)          \
+          X(clBuildProgram) X(clGetProgramBuildInfo) X(clReleaseProgram) X(clCreateKernel) X(clReleaseKernel)     \
+              X(clGetKernelInfo) X(clSetKernelArg) X(clEnqueueNDRangeKernel) X(clFlush) X(clFinish)
 
 struct OpenclApi {
 #define MLC_DECLARE(f) decltype(&::f) f = nullptr;
