@@ -10,17 +10,34 @@
 
 namespace mlc::runtime {
 
-#define MLC_OPENCL_FUNCTIONS(X)                                                                                   \
-  X(clGetPlatformIDs)                                                                                             \
-  X(clGetPlatformInfo)                                                                                            \
-  X(clGetDeviceIDs)                                                                                               \
-  X(clGetDeviceInfo)                                                                                              \
-  X(clCreateContext)                                                                                              \
-  X(clReleaseContext)                                                                                             \
-  X(clCreateCommandQueue) X(clReleaseCommandQueue) X(clCreateBuffer) X(clReleaseMemObject) X(clEnqueueFillBuffer) \
-      X(clEnqueueReadBuffer) X(clEnqueueWriteBuffer) X(clEnqueueCopyBuffer) X(clCreateProgramWithSource)          \
-          X(clBuildProgram) X(clGetProgramBuildInfo) X(clReleaseProgram) X(clCreateKernel) X(clReleaseKernel)     \
-              X(clGetKernelInfo) X(clSetKernelArg) X(clEnqueueNDRangeKernel) X(clFlush) X(clFinish)
+// clang-format off
+#define MLC_OPENCL_FUNCTIONS(X) \
+  X(clGetPlatformIDs) \
+  X(clGetPlatformInfo) \
+  X(clGetDeviceIDs) \
+  X(clGetDeviceInfo) \
+  X(clCreateContext) \
+  X(clReleaseContext) \
+  X(clCreateCommandQueue) \
+  X(clReleaseCommandQueue) \
+  X(clCreateBuffer) \
+  X(clReleaseMemObject) \
+  X(clEnqueueFillBuffer) \
+  X(clEnqueueReadBuffer) \
+  X(clEnqueueWriteBuffer) \
+  X(clEnqueueCopyBuffer) \
+  X(clCreateProgramWithSource) \
+  X(clBuildProgram) \
+  X(clGetProgramBuildInfo) \
+  X(clReleaseProgram) \
+  X(clCreateKernel) \
+  X(clReleaseKernel) \
+  X(clGetKernelInfo) \
+  X(clSetKernelArg) \
+  X(clEnqueueNDRangeKernel) \
+  X(clFlush) \
+  X(clFinish)
+// clang-format on
 
 struct OpenclApi {
 #define MLC_DECLARE(f) decltype(&::f) f = nullptr;
