@@ -11,31 +11,14 @@
 namespace mlc::runtime {
 
 // clang-format off
+// clang-format off: it has no stable form for such a list
 #define MLC_OPENCL_FUNCTIONS(X) \
-  X(clGetPlatformIDs) \
-  X(clGetPlatformInfo) \
-  X(clGetDeviceIDs) \
-  X(clGetDeviceInfo) \
-  X(clCreateContext) \
-  X(clReleaseContext) \
-  X(clCreateCommandQueue) \
-  X(clReleaseCommandQueue) \
-  X(clCreateBuffer) \
-  X(clReleaseMemObject) \
-  X(clEnqueueFillBuffer) \
-  X(clEnqueueReadBuffer) \
-  X(clEnqueueWriteBuffer) \
-  X(clEnqueueCopyBuffer) \
-  X(clCreateProgramWithSource) \
-  X(clBuildProgram) \
-  X(clGetProgramBuildInfo) \
-  X(clReleaseProgram) \
-  X(clCreateKernel) \
-  X(clReleaseKernel) \
-  X(clGetKernelInfo) \
-  X(clSetKernelArg) \
-  X(clEnqueueNDRangeKernel) \
-  X(clFlush) \
+  X(clGetPlatformIDs) X(clGetPlatformInfo) X(clGetDeviceIDs) X(clGetDeviceInfo) \
+  X(clCreateContext) X(clReleaseContext) X(clCreateCommandQueue) X(clReleaseCommandQueue) \
+  X(clCreateBuffer) X(clReleaseMemObject) X(clEnqueueFillBuffer) X(clEnqueueReadBuffer) \
+  X(clEnqueueWriteBuffer) X(clEnqueueCopyBuffer) X(clCreateProgramWithSource) X(clBuildProgram) \
+  X(clGetProgramBuildInfo) X(clReleaseProgram) X(clCreateKernel) X(clReleaseKernel) \
+  X(clGetKernelInfo) X(clSetKernelArg) X(clEnqueueNDRangeKernel) X(clFlush) \
   X(clFinish)
 // clang-format on
 
