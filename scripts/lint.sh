@@ -9,9 +9,10 @@ clang-format-19 --dry-run --Werror "${files[@]}"
 echo "format: ${#files[@]} files clean"
 base=${LINT_BASE:-$(git rev-parse -q --verify HEAD~1 || true)}
 if [ -n "$base" ] && [ -f build/release/compile_commands.json ]; then
-  mapfile -t changed < <(git diff --name-only --diff-filter=AM "$base" -- 'src/*.cc' | head -n "${LINT_MAX_FILES:-20}")
+  mapfile -t changed < <(git diff --name-only --diff-filter=AM "$base" -- 'src/*.cc' ':!src/*_test.cc' | head -n "${LINT_MAX_FILES:-20}")
   if [ ${#changed[@]} -gt 0 ]; then
-    clang-tidy-19 -p build/release --quiet --warnings-as-errors='*' "${changed[@]}" 2>/dev/null
+    # The compile commands are GCC's: it has warning options that clang does not know.
+    clang-tidy-19 -p build/release --quiet --extra-arg=-Wno-unknown-warning-option --warnings-as-errors='*' "${changed[@]}" 2>/dev/null
     echo "clang-tidy: ${#changed[@]} changed files clean"
   fi
 fi
