@@ -10,7 +10,6 @@
 
 namespace mlc::runtime {
 
-// clang-format off
 // clang-format off: it has no stable form for such a list
 #define MLC_OPENCL_FUNCTIONS(X) \
   X(clGetPlatformIDs) X(clGetPlatformInfo) X(clGetDeviceIDs) X(clGetDeviceInfo) \
