@@ -52,14 +52,15 @@ int64_t column_blocks(int64_t columns, int64_t row_tile, const target::Target& t
   return blocks;
 }
 
-// Splits the column loop of a block that sits under the tile loop, orders it (outer, rows, column block, lane) and
-// unrolls and vectorizes. `outer` is the block's reduction loop, null for none.
+// The loops of a block under the tile loop.
 struct Inner {
   LoopRef reduction;
   std::vector<LoopRef> rows;  // none when the tile is one row
   LoopRef column;
 };
 
+// Splits the column loop into column blocks and lanes, orders (reduction, rows, column block, lane), unrolls and
+// vectorizes.
 Result<void> tile_inner(Schedule& s, const Inner& inner, bool has_reduction, int64_t blocks) {
   MLC_TRY(auto parts, s.split(inner.column, {blocks, kLanes}));
   std::vector<LoopRef> order;
@@ -72,7 +73,7 @@ Result<void> tile_inner(Schedule& s, const Inner& inner, bool has_reduction, int
   return s.vectorize(parts[1]);
 }
 
-// The loops of `block` behind the first `outside` ones, from the inside: [reduction], column, rows.
+// The loops of `block` behind the first `outside` ones: rows, column, then the reduction if it has one.
 Result<Inner> inner_loops(Schedule& s, BlockRef block, size_t outside, bool has_reduction) {
   MLC_TRY(auto loops, s.loops(block));
   Inner inner;
