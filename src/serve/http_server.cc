@@ -30,7 +30,7 @@ Error listen_error(const ServerOptions& o, const error_code& ec) {
   return error(ErrorCode::kIo, "cannot listen on {}:{}: {}", o.host, o.port, ec.message());
 }
 
-Result<tcp::acceptor> listen(net::io_context& io, const ServerOptions& o) {
+Result<tcp::acceptor> bind(net::io_context& io, const ServerOptions& o) {
   error_code ec;
   tcp::resolver resolver(io);
   const auto found = resolver.resolve(o.host, std::to_string(o.port), tcp::resolver::passive, ec);
@@ -43,7 +43,6 @@ Result<tcp::acceptor> listen(net::io_context& io, const ServerOptions& o) {
   acceptor.open(endpoint.protocol(), ec);
   if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec) acceptor.bind(endpoint, ec);
-  if (!ec) acceptor.listen(net::socket_base::max_listen_connections, ec);
   if (ec) return listen_error(o, ec);
   return acceptor;
 }
@@ -53,11 +52,10 @@ Result<tcp::acceptor> listen(net::io_context& io, const ServerOptions& o) {
 // All state below is touched on the acceptor's strand only.
 class HttpServer::Impl {
  public:
-  Impl(const ServerOptions& options, protocol::ModelList models)
-      : context_(options, std::move(models)), io_(std::max(1, options.io_threads)) {}
+  explicit Impl(const ServerOptions& options) : options_(options), io_(std::max(1, options.io_threads)) {}
 
-  Result<void> listen_now() {
-    MLC_TRY(tcp::acceptor acceptor, listen(io_, context_.options));
+  Result<void> bind_now() {
+    MLC_TRY(tcp::acceptor acceptor, bind(io_, options_));
     acceptor_.emplace(std::move(acceptor));
     drain_timer_.emplace(acceptor_->get_executor());
     retry_timer_.emplace(acceptor_->get_executor());
@@ -68,8 +66,17 @@ class HttpServer::Impl {
 
   uint16_t port() const { return port_; }
 
+  Result<void> listen(protocol::ModelList models) {
+    if (models.all().empty()) return error("there is no model to serve");
+    context_.emplace(options_, std::move(models));
+    error_code ec;
+    acceptor_->listen(net::socket_base::max_listen_connections, ec);
+    if (ec) return listen_error(options_, ec);
+    return {};
+  }
+
   Result<void> run() {
-    if (context_.options.handle_signals) {
+    if (options_.handle_signals) {
       error_code ec;
       signals_->add(SIGINT, ec);
       if (!ec) signals_->add(SIGTERM, ec);
@@ -78,7 +85,7 @@ class HttpServer::Impl {
     }
     net::post(acceptor_->get_executor(), [this] { accept(); });
     std::vector<std::thread> others;
-    for (int i = 1; i < context_.options.io_threads; ++i) others.emplace_back([this] { io_.run(); });
+    for (int i = 1; i < options_.io_threads; ++i) others.emplace_back([this] { io_.run(); });
     io_.run();
     for (std::thread& t : others) t.join();
     return {};
@@ -92,7 +99,7 @@ class HttpServer::Impl {
   void wait_for_signal() {
     signals_->async_wait([this](error_code ec, int number) {
       if (ec) return;
-      const char* then = context_.draining ? "dropping what is in flight" : "finishing what is in flight";
+      const char* then = context_->draining ? "dropping what is in flight" : "finishing what is in flight";
       log::info("signal {}: {}", number, then);
       stop_here();
       wait_for_signal();
@@ -101,9 +108,9 @@ class HttpServer::Impl {
   }
 
   void accept() {
-    if (context_.draining) return;
+    if (context_->draining) return;
     acceptor_->async_accept(net::make_strand(io_), [this](error_code ec, tcp::socket socket) {
-      if (context_.draining) return;
+      if (context_->draining) return;
       if (ec) {
         log::warn("cannot accept a connection: {}", ec.message());  // most likely too many open files: wait a little
         retry_timer_->expires_after(std::chrono::milliseconds(100));
@@ -115,8 +122,8 @@ class HttpServer::Impl {
   }
 
   void take(tcp::socket socket) {
-    if (static_cast<int>(connections_.size()) >= context_.options.max_connections) return refuse(std::move(socket));
-    auto connection = make_connection(std::move(socket), context_, [this](Connection* closed) {
+    if (static_cast<int>(connections_.size()) >= options_.max_connections) return refuse(std::move(socket));
+    auto connection = make_connection(std::move(socket), *context_, [this](Connection* closed) {
       net::post(acceptor_->get_executor(), [this, closed] {
         connections_.erase(closed);
         finish_if_empty();
@@ -136,12 +143,12 @@ class HttpServer::Impl {
   }
 
   void stop_here() {
-    if (context_.draining.exchange(true)) return abort_all();
+    if (context_->draining.exchange(true)) return abort_all();
     error_code ignored;
     acceptor_->close(ignored);
     retry_timer_->cancel();
     for (auto& [_, connection] : connections_) connection->drain();
-    drain_timer_->expires_after(context_.options.drain_timeout);
+    drain_timer_->expires_after(options_.drain_timeout);
     drain_timer_->async_wait([this](error_code ec) {
       if (!ec) abort_all();
     });
@@ -154,13 +161,14 @@ class HttpServer::Impl {
 
   // Without connections and timers the io threads run out of work, and run() returns.
   void finish_if_empty() {
-    if (!context_.draining || !connections_.empty()) return;
+    if (!context_->draining || !connections_.empty()) return;
     drain_timer_->cancel();
     error_code ignored;
     signals_->cancel(ignored);
   }
 
-  ServerContext context_;
+  const ServerOptions options_;
+  std::optional<ServerContext> context_;  // from listen() on
   net::io_context io_;
   uint16_t port_ = 0;
   std::optional<tcp::acceptor> acceptor_;
@@ -173,14 +181,14 @@ class HttpServer::Impl {
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
-Result<std::unique_ptr<HttpServer>> HttpServer::create(const ServerOptions& options, protocol::ModelList models) {
-  if (models.all().empty()) return error("there is no model to serve");
-  auto impl = std::make_unique<Impl>(options, std::move(models));
-  MLC_TRY_VOID(impl->listen_now());
+Result<std::unique_ptr<HttpServer>> HttpServer::create(const ServerOptions& options) {
+  auto impl = std::make_unique<Impl>(options);
+  MLC_TRY_VOID(impl->bind_now());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 
 uint16_t HttpServer::port() const { return impl_->port(); }
+Result<void> HttpServer::listen(protocol::ModelList models) { return impl_->listen(std::move(models)); }
 Result<void> HttpServer::run() { return impl_->run(); }
 void HttpServer::stop() { impl_->stop(); }
 

@@ -34,9 +34,11 @@ class Running {
     spdlog::set_level(spdlog::level::warn);  // no line per request
     protocol::ModelList models;
     models.add(std::make_shared<const protocol::ServedModel>(protocol::toy_model("toy", std::move(engine))));
-    auto created = HttpServer::create(options, std::move(models));
+    auto created = HttpServer::create(options);
     MLC_CHECK(created.has_value(), "{}", created.error().message);
     server_ = std::move(*created);
+    const auto listening = server_->listen(std::move(models));
+    MLC_CHECK(listening.has_value(), "{}", listening.error().message);
     thread_ = std::thread([this] {
       EXPECT_TRUE(server_->run());
       returned_ = true;
@@ -437,18 +439,18 @@ TEST(HttpServer, ErrorsOfListening) {
   Running s(brief());
   ServerOptions o = test_options();
   o.port = s.port();
-  protocol::ModelList models;
-  models.add(std::make_shared<const protocol::ServedModel>(protocol::toy_model("toy", brief())));
-  const auto taken = HttpServer::create(o, models);
+  const auto taken = HttpServer::create(o);
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, ErrorCode::kUnavailable);
   EXPECT_NE(taken.error().message.find("the port is in use"), std::string::npos) << taken.error().message;
   o.port = 0;
   o.host = "not an address";
-  const auto nowhere = HttpServer::create(o, models);
+  const auto nowhere = HttpServer::create(o);
   ASSERT_FALSE(nowhere);
   EXPECT_NE(nowhere.error().message.find("not an address"), std::string::npos);
-  EXPECT_FALSE(HttpServer::create(test_options(), {}));
+  const auto empty = HttpServer::create(test_options());
+  ASSERT_TRUE(empty);
+  EXPECT_FALSE((*empty)->listen({}));
 }
 
 }  // namespace

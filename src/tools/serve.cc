@@ -47,10 +47,11 @@ Result<int> run_server(Options o) {
   MLC_TRY(o.server.cors.headers, string_list("--allow-headers", o.headers));
   o.server.version = compiler::version();
   o.server.handle_signals = true;
+  MLC_TRY(auto server, serve::HttpServer::create(o.server));  // a port in use shows before the model is loaded
   MLC_TRY(auto model, load_model(o.load));
   protocol::ModelList models;
   models.add(model);
-  MLC_TRY(auto server, serve::HttpServer::create(o.server, models));
+  MLC_TRY_VOID(server->listen(std::move(models)));
   fmt::print(stderr, "serving {} on http://{}:{}\n", model->id, o.server.host, server->port());
   MLC_TRY_VOID(server->run());
   return 0;

@@ -423,12 +423,13 @@ def test_full_disk(home, small_disk):
 # ------------------------------------------------------------------------------------------------------ the server
 
 
-def test_port_in_use(home, story):
+def test_port_in_use(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused(home, "serve", MODEL, "--host", "127.0.0.1", "--port", port, says=[str(port), "use"])
+        refused(tmp_path / "home", "serve", MODEL, "--host", "127.0.0.1", "--port", port, says=[str(port), "use"])
+    assert tree(tmp_path) == set()  # said before anything was compiled or packed
 
 
 def test_bad_requests(home, story, tmp_path):

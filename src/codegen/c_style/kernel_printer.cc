@@ -32,7 +32,7 @@ bool reads_memory(const Expr& e) {
 }  // namespace
 
 void KernelPrinter::line(const std::string& text) {
-  out_.append(static_cast<size_t>(2 * indent_), ' ');
+  out_.append(size_t{2} * static_cast<size_t>(indent_), ' ');
   out_ += text + "\n";
 }
 
