@@ -9,6 +9,7 @@
 #include "ir/text.h"
 #include "ir/visit.h"
 #include "lower/compact_buffers.h"
+#include "lower/insert_prefetch.h"
 #include "lower/lower_blocks.h"
 #include "lower/partition_loops.h"
 #include "lower/pipeline.h"
@@ -319,6 +320,32 @@ TEST(CompactBuffers, UnusedAllocationsVanish) {
 }
 
 // 16-bit types on machines with and without instructions for them: all 65536 values, and arithmetic.
+TEST(InsertPrefetch, OncePerVectorAndIterationInTheInnermostLoop) {
+  const ir::PrimFunc f = parse(R"(
+    func f(w: f32[8, 4, 16], x: f32[8, 4, 16]) {
+      for i in 0 +: 8 attrs {prefetch_w = 2} {
+        for k in 0 +: 4 {
+          x[i, k, ramp(0, 1, 16)] = w[i, k, ramp(0, 1, 16)] * w[i, k, ramp(0, 1, 16)]
+          x[i, k, 0] = x[i, k, 0] + x[i, k, 1]
+        }
+      }
+    })");
+  const ir::PrimFunc after = insert_prefetch(f);
+  const std::string text = ir::print(after);
+  EXPECT_EQ(text.find("attrs"), std::string::npos) << text;
+  int hints = 0;
+  ir::for_each_stmt(after.body, [&](const ir::Stmt& s) {
+    const auto* p = ir::as<ir::Prefetch>(s);
+    if (p == nullptr) return;
+    ++hints;
+    EXPECT_EQ(p->buffer->name, "w");
+    EXPECT_EQ(ir::print(ir::Expr(p->indices[0])), "i + 2");
+    EXPECT_EQ(ir::print(ir::Expr(p->indices[2])), "0");
+  });
+  EXPECT_EQ(hints, 1);
+  expect_same(f, after, {});
+}
+
 TEST(LegalizeDtypes, ConversionsAreExact) {
   const auto f = parse(R"(
 func f(H: f16[65536], B: bf16[65536], F: f32[65536], G: f32[65536], H2: f16[65536], B2: bf16[65536], D: f64[65536],

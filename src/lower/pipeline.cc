@@ -10,6 +10,7 @@
 #include "lower/compact_buffers.h"
 #include "lower/expand_math.h"
 #include "lower/insert_barriers.h"
+#include "lower/insert_prefetch.h"
 #include "lower/legalize_dot.h"
 #include "lower/legalize_dtypes.h"
 #include "lower/legalize_parallel.h"
@@ -118,6 +119,7 @@ const std::vector<Pass>& passes() {
       {"legalize_dtypes", legalize_dtypes, kGraph, false, kAll, "16-bit float arithmetic in f32"},
       {"expand_math", expand_math, kGraph, false, kCpus, "exp and its kin as polynomials"},
       {"unroll_loops", any_target<unroll_loops>, kGraph, false, kAll, "unrolled loops to straight-line code"},
+      {"insert_prefetch", any_target<insert_prefetch>, kGraph, true, kCpus, "software prefetch where a schedule asks"},
       {"simplify", any_target<simplify_pass>, kLowered, true, kAll, "the final form"},
   };
   return *table;

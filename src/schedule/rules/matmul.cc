@@ -14,6 +14,8 @@
 //       unrolled s, mi, nb: dot[mi, nb, 16 lanes] += dot4(…)    (registers)
 //       unrolled mi, nb:    c[mi, nb, 16 lanes] += dot * scales
 //     out[tile, nb * 16] = c + residual
+//
+// with the weights of the next iterations prefetched (lower/insert_prefetch.h).
 #include "ir/visit.h"
 #include "schedule/rules/rules.h"
 
@@ -50,6 +52,30 @@ int64_t column_blocks(int64_t columns, int64_t row_tile, const target::Target& t
   int64_t blocks = std::max<int64_t>(1, std::min<int64_t>(4, registers / 2 / row_tile));
   while ((columns / kLanes) % blocks != 0) blocks /= 2;
   return blocks;
+}
+
+// Weights come from memory once per step, whatever the number of rows; asking for the next column blocks while these
+// compute hides that. A single row computes so little that its loads alone keep the memory busy where the hardware
+// follows many streams; elsewhere the next two kilobytes of each stream are asked for.
+constexpr int64_t kGroupsAhead = 8;     // 2 KB of 4-bit codes
+constexpr int64_t kElementsAhead = 64;  // 2 KB of 16-bit floats
+
+Result<void> prefetch_weights(Schedule& s, LoopRef columns, int64_t row_tile, bool groups,
+                              const target::Target& target) {
+  LoopRef loop = columns;
+  int64_t ahead = 1;
+  if (row_tile == 1) {
+    if (target.cpu.rfind("znver", 0) == 0) return {};
+    MLC_TRY(BlockRef matmul, s.block("matmul"));
+    MLC_TRY(auto loops, s.loops(matmul));
+    loop = loops[2];  // the reduction: behind column blocks and rows
+    ahead = groups ? kGroupsAhead : kElementsAhead;
+  }
+  for (const ir::Buffer& b : s.func().buffers) {
+    if (b->shape.size() < 3) continue;  // activations, results and biases
+    MLC_TRY_VOID(s.annotate(loop, "prefetch_" + b->name, ahead));
+  }
+  return {};
 }
 
 // The loops of a block under the tile loop.
@@ -152,6 +178,7 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   MLC_TRY_VOID(s.unroll(parts[1]));
   MLC_TRY_VOID(s.vectorize(parts[2]));
   MLC_TRY_VOID(s.parallel(parts[0]));
+  MLC_TRY_VOID(prefetch_weights(s, parts[0], tile, !names.dot.empty(), target));
   return s;
 }
 

@@ -1,0 +1,83 @@
+#include "lower/insert_prefetch.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ir/visit.h"
+
+namespace mlc::lower {
+
+using namespace ir;  // NOLINT: a pass is written in the IR's words
+
+namespace {
+
+constexpr int kSecondLevel = 2;
+
+struct Wish {
+  std::string buffer;
+  Var loop;
+  int64_t ahead;
+};
+
+Expr first_lane(const Expr& e) {
+  if (const auto* r = as<Ramp>(e)) return r->base;
+  if (const auto* b = as<Broadcast>(e)) return b->a;
+  return e;
+}
+
+class Inserter : public Mutator {
+ public:
+  using Mutator::mutate;
+  Stmt mutate(const Stmt& s) override {
+    const For* f = as<For>(s);
+    if (!f) return Mutator::mutate(s);
+    const size_t wishes = wishes_.size();
+    For loop = *f;
+    for (const auto& [key, value] : f->annotations) {
+      if (key.rfind(kPrefetchKey, 0) != 0) continue;
+      wishes_.push_back({key.substr(std::strlen(kPrefetchKey)), f->var, std::get<int64_t>(value)});
+      loop.annotations.erase(key);
+    }
+    bool innermost = true;
+    for_each_stmt(f->body, [&](const Stmt& x) { innermost = innermost && !as<For>(x); });
+    loop.body = innermost ? seq({hints(f->body), f->body}) : mutate(f->body);
+    wishes_.resize(wishes);
+    return make_stmt(std::move(loop));
+  }
+
+ private:
+  Stmt hints(const Stmt& body) const {
+    std::vector<Stmt> out;
+    std::vector<std::vector<Expr>> seen;
+    for_each_expr(body, [&](const Expr& e) {
+      const Load* load = as<Load>(e);
+      if (!load) return;
+      for (const Wish& w : wishes_) {
+        if (w.buffer != load->buffer->name) continue;
+        std::vector<Expr> at;
+        at.reserve(load->indices.size());
+        for (const Expr& i : load->indices) at.push_back(substitute(first_lane(i), {{w.loop, Expr(w.loop) + w.ahead}}));
+        const auto same = [&](const std::vector<Expr>& other) {
+          return std::equal(at.begin(), at.end(), other.begin(), other.end(),
+                            [](const Expr& a, const Expr& b) { return equal(a, b); });
+        };
+        if (std::any_of(seen.begin(), seen.end(), same)) continue;
+        out.push_back(prefetch(load->buffer, at, kSecondLevel));
+        seen.push_back(std::move(at));
+      }
+    });
+    return seq(std::move(out));
+  }
+
+  std::vector<Wish> wishes_;
+};
+
+}  // namespace
+
+PrimFunc insert_prefetch(const PrimFunc& f) {
+  PrimFunc result = f;
+  result.body = Inserter().mutate(f.body);
+  return result;
+}
+
+}  // namespace mlc::lower
