@@ -71,7 +71,8 @@ Result<void> prefetch_weights(Schedule& s, LoopRef columns, int64_t row_tile, bo
     loop = loops[2];  // the reduction: behind column blocks and rows
     ahead = groups ? kGroupsAhead : kElementsAhead;
   }
-  for (const ir::Buffer& b : s.func().buffers) {
+  const ir::PrimFunc f = s.func();
+  for (const ir::Buffer& b : f.buffers) {
     if (b->shape.size() < 3) continue;  // activations, results and biases
     MLC_TRY_VOID(s.annotate(loop, "prefetch_" + b->name, ahead));
   }
