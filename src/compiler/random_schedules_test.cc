@@ -69,7 +69,8 @@ TEST(RandomSchedules, InterpreterAndMachineAgree) {
       // Intermediates of kernels have constant sizes: the symbolic ones are fixed after scheduling.
       const int64_t size = 1 + i % 9;
       ir::VarMap fixed;
-      for (const ir::Var& v : s.func().sizes) fixed[v] = ir::Expr(size);
+      const ir::PrimFunc scheduled = s.func();
+      for (const ir::Var& v : scheduled.sizes) fixed[v] = ir::Expr(size);
       ir::PrimFunc f = ir::specialize(s.func(), fixed);
       f.name = "f" + std::to_string(i);
       batch.push_back({i, size, before, f, print(s.trace()) + ir::print(f)});

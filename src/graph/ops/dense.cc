@@ -42,8 +42,13 @@ Stmt emit_quantize(const EmitContext& c) {
     if (k % quant::kGroup == 0) return ir::load(c.in[0], {m, lanes});
     return ir::load(c.in[0], {m, lanes}, lanes < ir::broadcast(Expr(k), 16));
   };
+  // |x * inverse| <= 127: added to 1.5 * 2^23 it is rounded to a whole number (nearest even), which then stands in the
+  // low bits of the float; a conversion would have to look after values that do not fit.
   auto codes_of = [&](const Expr& x, const Expr& inverse) {
-    return ir::cast(vi, ir::call(vf, "round", {x * ir::broadcast(inverse, 16)}));
+    constexpr double kRound = 12582912.0;
+    constexpr int64_t kRoundBits = 0x4B400000;
+    const Expr shifted = ir::fma(x, ir::broadcast(inverse, 16), ir::fimm(vf, kRound));
+    return ir::reinterpret(vi, shifted) - ir::imm(vi, kRoundBits);
   };
   auto words_of = [&](const Expr& codes) {
     return ir::reinterpret(DType::i32().with_lanes(4), ir::cast(DType::i8().with_lanes(16), codes));
@@ -54,8 +59,10 @@ Stmt emit_quantize(const EmitContext& c) {
         const Expr m = ir::floordiv(mg, groups), g = ir::floormod(mg, groups);
         const Var x0 = ir::var("x0", vf), x1 = ir::var("x1", vf), amax = ir::var("amax", DType::f32());
         const Var inverse = ir::var("inverse", DType::f32()), q0 = ir::var("q0", vi), q1 = ir::var("q1", vi);
-        const Expr largest = ir::vector_reduce(
-            ir::ReduceOp::kMax, ir::max(ir::call(vf, "abs", {Expr(x0)}), ir::call(vf, "abs", {Expr(x1)})));
+        // Magnitudes compare as the integers of their bits do, and NaN is the largest.
+        auto magnitude = [&](const Expr& x) { return ir::reinterpret(vi, x) & ir::imm(vi, 0x7FFFFFFF); };
+        const Expr largest =
+            ir::reinterpret(DType::f32(), ir::vector_reduce(ir::ReduceOp::kMax, ir::max(magnitude(x0), magnitude(x1))));
         const Expr sum = ir::vector_reduce(ir::ReduceOp::kAdd, Expr(q0) + q1);
         Stmt stores = ir::seq({ir::store(c.out[0], {m, ir::ramp(g * 8, 1, 4)}, words_of(q0)),
                                ir::store(c.out[0], {m, ir::ramp(g * 8 + 4, 1, 4)}, words_of(q1)),
