@@ -1,6 +1,7 @@
 // Rotary embedding with KV append, and attention over the paged cache. Both write the loops they want: their access
 // patterns (page tables, transposed keys) are the point, and the loop structure follows from the cache layout:
 // K pages are [kv_heads, head_dim, 16] so that 16 scores of a page are one vector, V pages [kv_heads, 16, head_dim].
+#include <algorithm>
 #include <cmath>
 
 #include "graph/ops/ops.h"
@@ -85,8 +86,10 @@ Stmt emit_rope_append(const EmitContext& c) {
 
 // ---- attention: in q, positions, table_start, block_tables, kcache, vcache; out o
 //
-// Per row and KV head, the query heads of its group share every load of K and V. Online softmax page by page, in
-// ascending order, so that a row's result does not depend on what else is in the step.
+// Per row and KV head, the query heads of its group share every load of K and V. Online softmax (Milakov and Gimelshein
+// 2018) over strips of pages in ascending order: as many full pages at once as scores fit into registers, which spreads
+// the cost of a new maximum, then the pages that are left, one by one, the last one masked. Where strips begin depends
+// on the row's position alone, so that a row's result does not depend on what else is in the step.
 class AttentionEmitter {
  public:
   explicit AttentionEmitter(const EmitContext& c)
@@ -94,10 +97,11 @@ class AttentionEmitter {
         h_(heads_of(*c.node)),
         lanes_(lanes_for(h_.dim)),
         g_(h_.group()),
+        strip_(std::clamp<int64_t>(kScoreVectors / g_, 1, kMaxStrip)),
         scale_(1.0 / std::sqrt(static_cast<double>(h_.dim))),
-        scores_(local("scores", {g_, kPage})),
+        scores_(local("scores", {strip_, g_, kPage})),
         top_(local("top", {g_})),
-        total_(local("total", {g_})),
+        total_(local("total", {g_, kPage})),
         acc_(local("acc", {g_, h_.dim})) {}
 
   Stmt emit() const {
@@ -107,12 +111,20 @@ class AttentionEmitter {
         [&](Var mh) {
           const Expr m = ir::floordiv(mh, h_.kv_heads), head = ir::floormod(mh, h_.kv_heads);
           const Var pos = ir::var("pos"), table = ir::var("table");
-          Stmt pages = ir::for_("p", 0, ir::floordiv(pos, kPage) + 1, [&](Var p) {
-            const Var page = ir::var("page");
-            return ir::let(page, index(c_.in[3], Expr(table) + p),
-                           ir::seq({scores(m, head, page), rescale(p, pos), accumulate(head, page)}));
-          });
-          Stmt body = ir::seq({init(), pages, finish(m, head)});
+          const Expr last = ir::floordiv(pos, kPage);  // the row's last page
+          const Expr strips = ir::floordiv(Expr(pos) + 1, kPage * strip_);
+          std::vector<Stmt> loops;
+          if (strip_ > 1) {
+            loops.push_back(ir::for_("strip", 0, strips, [&](Var i) {
+              return pages(m, head, table, last, Expr(i) * strip_, strip_, nullptr);
+            }));
+          }
+          loops.push_back(ir::for_("p", 0, last + 1 - strips * (strip_ > 1 ? strip_ : 0), [&](Var p) {
+            const Expr first = strip_ > 1 ? Expr(p) + strips * strip_ : Expr(p);
+            const Expr inside = ir::ramp(first * kPage, 1, kPage) <= splat(pos, kPage);
+            return pages(m, head, table, last, first, 1, &inside);
+          }));
+          Stmt body = ir::seq({init(), ir::seq(std::move(loops)), finish(m, head)});
           for (const Buffer& b : {acc_, total_, top_, scores_}) body = ir::allocate(b, body);
           return ir::let(pos, index(c_.in[1], m), ir::let(table, index(c_.in[2], m), body));
         },
@@ -120,79 +132,142 @@ class AttentionEmitter {
   }
 
  private:
+  static constexpr int64_t kScoreVectors = 16;  // of one strip: half of the registers of AVX-512 and NEON's sum
+  static constexpr int64_t kMaxStrip = 8;
+
   static Buffer local(const std::string& name, std::vector<int64_t> shape) {
     return ir::buffer(name, DType::f32(), {shape.begin(), shape.end()}, ir::Scope::kLocal);
   }
-  Stmt heads(const std::function<Stmt(Expr)>& body) const {
-    return ir::for_("g", 0, g_, [&](Var g) { return body(g); }, ForKind::kUnrolled);
+  static DType page_vec() { return DType::f32().with_lanes(kPage); }
+  static Stmt each(const char* name, int64_t n, const std::function<Stmt(Expr)>& body) {
+    return ir::for_(name, 0, n, [&](Var i) { return body(i); }, ForKind::kUnrolled);
   }
+  Stmt heads(const std::function<Stmt(Expr)>& body) const { return each("g", g_, body); }
   Stmt columns(const std::function<Stmt(Expr)>& body) const {
-    return ir::for_("d", 0, h_.dim / lanes_, [&](Var d) { return body(Expr(d) * lanes_); }, ForKind::kUnrolled);
+    return each("d", h_.dim / lanes_, [&](const Expr& d) { return body(d * lanes_); });
   }
-  Expr score_vec(const Expr& g) const { return ir::load(scores_, {g, ir::ramp(0, 1, kPage)}); }
-  Stmt set_scores(const Expr& g, Expr v) const { return ir::store(scores_, {g, ir::ramp(0, 1, kPage)}, std::move(v)); }
+  Expr score_vec(const Expr& t, const Expr& g) const { return ir::load(scores_, {t, g, ir::ramp(0, 1, kPage)}); }
+  Stmt set_scores(const Expr& t, const Expr& g, Expr v) const {
+    return ir::store(scores_, {t, g, ir::ramp(0, 1, kPage)}, std::move(v));
+  }
+  Expr total_vec(const Expr& g) const { return ir::load(total_, {g, ir::ramp(0, 1, kPage)}); }
+  Stmt set_total(const Expr& g, Expr v) const { return ir::store(total_, {g, ir::ramp(0, 1, kPage)}, std::move(v)); }
 
   Stmt init() const {
     return heads([&](const Expr& g) {
       return ir::seq(
-          {ir::store(top_, {g}, ir::f32(-1e30)), ir::store(total_, {g}, ir::f32(0)), columns([&](const Expr& d) {
+          {ir::store(top_, {g}, ir::f32(-1e30)), set_total(g, ir::zero(page_vec())), columns([&](const Expr& d) {
              return ir::store(acc_, {g, vec(d, lanes_)}, ir::zero(DType::f32().with_lanes(lanes_)));
            })});
     });
   }
 
-  // scores[g, :] = sum over d of q[g, d] * K[page, head, d, :], ascending d
-  Stmt scores(const Expr& m, const Expr& head, const Expr& page) const {
-    const DType vf = DType::f32().with_lanes(kPage);
-    Stmt clear = heads([&](const Expr& g) { return set_scores(g, ir::zero(vf)); });
-    Stmt loop = ir::for_("d", 0, h_.dim, [&](Var d) {
-      Expr k = ir::cast(vf, ir::load(c_.in[4], {page, head, d, ir::ramp(0, 1, kPage)}));
-      return heads([&](const Expr& g) {
-        Expr q = ir::load(c_.in[0], {m, (head * g_ + g) * h_.dim + d});
-        return set_scores(g, ir::fma(splat(q, kPage), k, score_vec(g)));
-      });
+  // Adds `n` pages of the row's table from `first` on; `inside` (null: all) masks the tokens of a single page.
+  Stmt pages(const Expr& m, const Expr& head, const Expr& table, const Expr& last, const Expr& first, int64_t n,
+             const Expr* inside) const {
+    std::vector<Var> page;
+    for (int64_t t = 0; t < n; ++t) page.push_back(ir::var("page"));
+    Stmt body = ir::seq({prefetch_pages(head, table, last, first + n, n), scores(m, head, page), rescale(n, inside),
+                         accumulate(head, page)});
+    for (int64_t t = n; t-- > 0;) {
+      body = ir::let(page[static_cast<size_t>(t)], index(c_.in[3], table + first + t), body);
+    }
+    return body;
+  }
+
+  // The next pages lie anywhere, so that no hardware stream follows them.
+  Stmt prefetch_pages(const Expr& head, const Expr& table, const Expr& last, const Expr& first, int64_t n) const {
+    const int64_t line = 64 / c_.in[4]->dtype.bytes();
+    return each("t", n, [&](const Expr& t) {
+      const Var page = ir::var("next");
+      auto lines = [&](const Buffer& cache, int64_t row) {
+        const int64_t rows_per_line = std::max<int64_t>(1, line / row),
+                      lines_per_row = std::max<int64_t>(1, row / line);
+        return ir::for_("r", 0, kPage * h_.dim / (row * rows_per_line), [&](Var r) {
+          return each("c", lines_per_row, [&](const Expr& x) {
+            return ir::prefetch(cache, {page, head, Expr(r) * rows_per_line, x * line}, 2);
+          });
+        });
+      };
+      return ir::let(page, index(c_.in[3], table + ir::min(first + t, last)),
+                     ir::seq({lines(c_.in[4], kPage), lines(c_.in[5], h_.dim)}));
     });
-    return ir::seq({clear, loop});
+  }
+
+  // scores[t, g, :] = sum over d of q[g, d] * K[page t, head, d, :], ascending d
+  Stmt scores(const Expr& m, const Expr& head, const std::vector<Var>& page) const {
+    std::vector<Stmt> clear, add;
+    for (size_t t = 0; t < page.size(); ++t) {
+      const Expr at = static_cast<int64_t>(t);
+      clear.push_back(heads([&](const Expr& g) { return set_scores(at, g, ir::zero(page_vec())); }));
+    }
+    Stmt loop = ir::for_("d", 0, h_.dim, [&](Var d) {
+      for (size_t t = 0; t < page.size(); ++t) {
+        const Expr at = static_cast<int64_t>(t);
+        const Expr k = ir::cast(page_vec(), ir::load(c_.in[4], {page[t], head, d, ir::ramp(0, 1, kPage)}));
+        add.push_back(heads([&](const Expr& g) {
+          Expr q = ir::load(c_.in[0], {m, (head * g_ + g) * h_.dim + d});
+          return set_scores(at, g, ir::fma(splat(q, kPage), k, score_vec(at, g)));
+        }));
+      }
+      return ir::seq(std::move(add));
+    });
+    clear.push_back(loop);
+    return ir::seq(std::move(clear));
   }
 
   // The online softmax: a new maximum rescales what was summed so far; scores become probabilities.
-  Stmt rescale(const Expr& p, const Expr& pos) const {
-    const DType vf = DType::f32().with_lanes(kPage);
-    Expr inside = ir::ramp(p * kPage, 1, kPage) <= splat(pos, kPage);
+  Stmt rescale(int64_t n, const Expr* inside) const {
     return heads([&](const Expr& g) {
       const Var fresh = ir::var("fresh", DType::f32()), fix = ir::var("fix", DType::f32());
-      Expr masked = ir::select(inside, score_vec(g) * ir::fimm(vf, scale_), ir::fimm(vf, -1e30));
-      Expr probability = ir::exp(score_vec(g) - splat(fresh, kPage));
-      Stmt update = ir::seq(
-          {set_scores(g, ir::select(inside, probability, ir::zero(vf))),
-           ir::store(total_, {g},
-                     ir::fma(ir::load(total_, {g}), fix, ir::vector_reduce(ir::ReduceOp::kAdd, score_vec(g)))),
-           ir::store(top_, {g}, fresh), columns([&](const Expr& d) {
-             return ir::store(acc_, {g, vec(d, lanes_)}, ir::load(acc_, {g, vec(d, lanes_)}) * splat(fix, lanes_));
-           })});
-      Expr largest = ir::max(ir::load(top_, {g}), ir::vector_reduce(ir::ReduceOp::kMax, score_vec(g)));
-      return ir::seq(
-          {set_scores(g, masked), ir::let(fresh, largest, ir::let(fix, ir::exp(ir::load(top_, {g}) - fresh), update))});
+      std::vector<Stmt> scale, update;
+      Expr largest, sum = total_vec(g) * splat(fix, kPage);
+      for (int64_t t = 0; t < n; ++t) {
+        Expr scaled = score_vec(t, g) * ir::fimm(page_vec(), scale_);
+        Expr probability = ir::exp(score_vec(t, g) - splat(fresh, kPage));
+        if (inside != nullptr) {
+          scaled = ir::select(*inside, scaled, ir::fimm(page_vec(), -1e30));
+          probability = ir::select(*inside, probability, ir::zero(page_vec()));
+        }
+        scale.push_back(set_scores(t, g, scaled));
+        update.push_back(set_scores(t, g, probability));
+        largest = t == 0 ? score_vec(t, g) : ir::max(largest, score_vec(t, g));
+        sum = sum + score_vec(t, g);
+      }
+      update.push_back(set_total(g, sum));
+      update.push_back(ir::store(top_, {g}, fresh));
+      update.push_back(columns([&](const Expr& d) {
+        return ir::store(acc_, {g, vec(d, lanes_)}, ir::load(acc_, {g, vec(d, lanes_)}) * splat(fix, lanes_));
+      }));
+      const Expr top = ir::max(ir::load(top_, {g}), ir::vector_reduce(ir::ReduceOp::kMax, largest));
+      scale.push_back(
+          ir::let(fresh, top, ir::let(fix, ir::exp(ir::load(top_, {g}) - fresh), ir::seq(std::move(update)))));
+      return ir::seq(std::move(scale));
     });
   }
 
-  // acc[g, :] += sum over the page's tokens j of p[g, j] * V[page, head, j, :], ascending j
-  Stmt accumulate(const Expr& head, const Expr& page) const {
-    return ir::for_("j", 0, kPage, [&](Var j) {
-      return columns([&](const Expr& d) {
-        Expr v = ir::cast(DType::f32().with_lanes(lanes_), ir::load(c_.in[5], {page, head, j, vec(d, lanes_)}));
-        return heads([&](const Expr& g) {
-          Expr p = splat(ir::load(scores_, {g, j}), lanes_);
-          return ir::store(acc_, {g, vec(d, lanes_)}, ir::fma(p, v, ir::load(acc_, {g, vec(d, lanes_)})));
+  // acc[g, :] += sum over the pages' tokens j of p[t, g, j] * V[page t, head, j, :], ascending tokens
+  Stmt accumulate(const Expr& head, const std::vector<Var>& page) const {
+    std::vector<Stmt> loops;
+    for (size_t t = 0; t < page.size(); ++t) {
+      loops.push_back(ir::for_("j", 0, kPage, [&](Var j) {
+        return columns([&](const Expr& d) {
+          Expr v = ir::cast(DType::f32().with_lanes(lanes_), ir::load(c_.in[5], {page[t], head, j, vec(d, lanes_)}));
+          return heads([&](const Expr& g) {
+            Expr p = splat(ir::load(scores_, {static_cast<int64_t>(t), g, j}), lanes_);
+            return ir::store(acc_, {g, vec(d, lanes_)}, ir::fma(p, v, ir::load(acc_, {g, vec(d, lanes_)})));
+          });
         });
-      });
-    });
+      }));
+    }
+    return ir::seq(std::move(loops));
   }
 
   Stmt finish(const Expr& m, const Expr& head) const {
     return heads([&](const Expr& g) {
       const Var inverse = ir::var("inverse", DType::f32());
-      return ir::let(inverse, ir::f32(1) / ir::load(total_, {g}), columns([&](const Expr& d) {
+      const Expr total = ir::vector_reduce(ir::ReduceOp::kAdd, total_vec(g));
+      return ir::let(inverse, ir::f32(1) / total, columns([&](const Expr& d) {
                        return ir::store(c_.out[0], {m, vec((head * g_ + g) * h_.dim + d, lanes_)},
                                         ir::load(acc_, {g, vec(d, lanes_)}) * splat(inverse, lanes_));
                      }));
@@ -202,7 +277,7 @@ class AttentionEmitter {
   const EmitContext& c_;
   const Heads h_;
   const int lanes_;
-  const int64_t g_;
+  const int64_t g_, strip_;
   const double scale_;
   const Buffer scores_, top_, total_, acc_;
 };
