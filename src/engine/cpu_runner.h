@@ -30,6 +30,8 @@ class CpuModelRunner : public ModelRunner {
   int64_t kv_bytes_per_page() const;
   // After allocate_kv().
   runtime::PlanExecutor& executor() { return *executor_; }
+  // K and V of each layer; after allocate_kv().
+  std::vector<runtime::Tensor>& kv() { return kv_; }
 
  private:
   void fill_rows(std::string_view name, const std::vector<int32_t>& values);

@@ -36,6 +36,9 @@ TEST(Presets, AliasesNameOneShape) {
     }
     EXPECT_TRUE(seen.insert(plain).second) << name;
   }
+  EXPECT_EQ(preset_config("llama-3-8b")->num_parameters(), 8030261248);
+  EXPECT_EQ(preset_config("qwen2.5-0.5b")->num_parameters(), 494032768);
+  EXPECT_EQ(preset_config("Qwen2.5-7B")->num_parameters(), 7615616512);
   EXPECT_EQ(preset_config("mistral_7b")->context_limit(), 4096);
   EXPECT_TRUE(preset_config("qwen2.5_3b")->qkv_bias);
 }
