@@ -165,37 +165,25 @@ class AttentionEmitter {
   // Adds `n` pages of the row's table from `first` on; `inside` (null: all) masks the tokens of a single page.
   Stmt pages(const Expr& m, const Expr& head, const Expr& table, const Expr& last, const Expr& first, int64_t n,
              const Expr* inside) const {
-    std::vector<Var> page;
-    for (int64_t t = 0; t < n; ++t) page.push_back(ir::var("page"));
-    Stmt body = ir::seq({prefetch_pages(head, table, last, first + n, n), scores(m, head, page), rescale(n, inside),
-                         accumulate(head, page)});
+    std::vector<Var> page, next;
+    for (int64_t t = 0; t < n; ++t) {
+      page.push_back(ir::var("page"));
+      next.push_back(ir::var("next"));
+    }
+    Stmt body = ir::seq({scores(m, head, page, next), rescale(n, inside), accumulate(head, page, next)});
     for (int64_t t = n; t-- > 0;) {
-      body = ir::let(page[static_cast<size_t>(t)], index(c_.in[3], table + first + t), body);
+      const auto i = static_cast<size_t>(t);
+      body = ir::let(next[i], index(c_.in[3], table + ir::min(first + n + t, last)), body);
+      body = ir::let(page[i], index(c_.in[3], table + first + t), body);
     }
     return body;
   }
 
-  // The next pages lie anywhere, so that no hardware stream follows them.
-  Stmt prefetch_pages(const Expr& head, const Expr& table, const Expr& last, const Expr& first, int64_t n) const {
-    const int64_t line = 64 / c_.in[4]->dtype.bytes();
-    return each("t", n, [&](const Expr& t) {
-      const Var page = ir::var("next");
-      auto lines = [&](const Buffer& cache, int64_t row) {
-        const int64_t rows_per_line = std::max<int64_t>(1, line / row),
-                      lines_per_row = std::max<int64_t>(1, row / line);
-        return ir::for_("r", 0, kPage * h_.dim / (row * rows_per_line), [&](Var r) {
-          return each("c", lines_per_row, [&](const Expr& x) {
-            return ir::prefetch(cache, {page, head, Expr(r) * rows_per_line, x * line}, 2);
-          });
-        });
-      };
-      return ir::let(page, index(c_.in[3], table + ir::min(first + t, last)),
-                     ir::seq({lines(c_.in[4], kPage), lines(c_.in[5], h_.dim)}));
-    });
-  }
+  // The next pages lie anywhere, so that no hardware stream follows them: they are asked for while these are read.
+  static constexpr int kSecondLevel = 2;
 
   // scores[t, g, :] = sum over d of q[g, d] * K[page t, head, d, :], ascending d
-  Stmt scores(const Expr& m, const Expr& head, const std::vector<Var>& page) const {
+  Stmt scores(const Expr& m, const Expr& head, const std::vector<Var>& page, const std::vector<Var>& next) const {
     std::vector<Stmt> clear, add;
     for (size_t t = 0; t < page.size(); ++t) {
       const Expr at = static_cast<int64_t>(t);
@@ -204,6 +192,7 @@ class AttentionEmitter {
     Stmt loop = ir::for_("d", 0, h_.dim, [&](Var d) {
       for (size_t t = 0; t < page.size(); ++t) {
         const Expr at = static_cast<int64_t>(t);
+        add.push_back(ir::prefetch(c_.in[4], {next[t], head, d, 0}, kSecondLevel));
         const Expr k = ir::cast(page_vec(), ir::load(c_.in[4], {page[t], head, d, ir::ramp(0, 1, kPage)}));
         add.push_back(heads([&](const Expr& g) {
           Expr q = ir::load(c_.in[0], {m, (head * g_ + g) * h_.dim + d});
@@ -247,17 +236,22 @@ class AttentionEmitter {
   }
 
   // acc[g, :] += sum over the pages' tokens j of p[t, g, j] * V[page t, head, j, :], ascending tokens
-  Stmt accumulate(const Expr& head, const std::vector<Var>& page) const {
+  Stmt accumulate(const Expr& head, const std::vector<Var>& page, const std::vector<Var>& next) const {
+    const int64_t line = 64 / c_.in[5]->dtype.bytes();
     std::vector<Stmt> loops;
     for (size_t t = 0; t < page.size(); ++t) {
       loops.push_back(ir::for_("j", 0, kPage, [&](Var j) {
-        return columns([&](const Expr& d) {
+        const Stmt hints = each("c", std::max<int64_t>(1, h_.dim / line), [&](const Expr& x) {
+          return ir::prefetch(c_.in[5], {next[t], head, j, x * line}, kSecondLevel);
+        });
+        const Stmt add = columns([&](const Expr& d) {
           Expr v = ir::cast(DType::f32().with_lanes(lanes_), ir::load(c_.in[5], {page[t], head, j, vec(d, lanes_)}));
           return heads([&](const Expr& g) {
             Expr p = splat(ir::load(scores_, {static_cast<int64_t>(t), g, j}), lanes_);
             return ir::store(acc_, {g, vec(d, lanes_)}, ir::fma(p, v, ir::load(acc_, {g, vec(d, lanes_)})));
           });
         });
+        return ir::seq({hints, add});
       }));
     }
     return ir::seq(std::move(loops));
