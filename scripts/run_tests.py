@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the test suites and counts what ran.
 
-  scripts/run_tests.py quick                   unit tests (C++)
+  scripts/run_tests.py quick                   unit tests (C++), few random cases
   scripts/run_tests.py all                     the same, end-to-end, Python and Node clients
   scripts/run_tests.py sanitize --preset asan  unit tests of a sanitizer build, then serving tests against its program
 
@@ -101,6 +101,8 @@ def main():
     env.setdefault("MLC_TEST_DATA", str(ROOT.parent / "shared" / "data"))
     env["MLC_LLM_BIN"] = str(build / "bin" / "mlc_llm")
     env["MLC_LLM_HOME"] = str(build / "test-home")
+    if args.what == "quick":
+        env.setdefault("MLC_PROPERTY_CASES", "8")
     totals = Totals()
 
     def wanted(name):

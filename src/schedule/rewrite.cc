@@ -63,7 +63,8 @@ Stmt rebuild_nest(const Block& block, const std::vector<Range>& domain, const ar
     IterVar& it = b.iters[i];
     std::string name = it.var.name();
     if (name.size() > 1 && name[0] == 'v') name = name.substr(1);
-    if (is_const(domain[i].extent, 1)) {  // no loop is needed for one value
+    // One value needs no loop; a reduction keeps its own, so that it can be decomposed whatever its extent.
+    if (is_const(domain[i].extent, 1) && it.kind == IterKind::kSpatial) {
       it.binding = domain[i].min;
     } else {
       Var v = var(name);
