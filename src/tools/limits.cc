@@ -1,135 +1,128 @@
 #include "tools/limits.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
-#include <vector>
 
-#include "codegen/llvm/jit.h"
-#include "ir/func.h"
+#include "base/check.h"
 #include "lower/pipeline.h"
 #include "runtime/device.h"
-#include "runtime/tensor.h"
+#include "tools/limits_kernels.h"
 
 namespace mlc::tools {
 namespace {
 
-using ir::Buffer;
-using ir::Expr;
-using ir::Stmt;
-using ir::Var;
-
-constexpr int64_t kStreams = 4;
-constexpr int64_t kReadBytes = int64_t{1} << 30;
-constexpr int64_t kPrefetchWords = 2048 / 4;
-constexpr int kAccumulators = 12;
-constexpr int64_t kDotRounds = 2'000'000;
-
-// Sums `data` as i32 vectors: each worker walks four streams side by side.
-ir::PrimFunc read_kernel() {
-  const int64_t words = kReadBytes / 4, blocks = 64;
-  const int64_t per_stream = words / blocks / kStreams;
-  const Buffer data = ir::buffer("data", DType::i32(), {blocks, kStreams, per_stream});
-  const Buffer out = ir::buffer("out", DType::i32(), {blocks, 16});
-  const Buffer sums = ir::buffer("sums", DType::i32(), {kStreams, 16}, ir::Scope::kLocal);
-  const Expr lanes = ir::ramp(0, 1, 16);
-  ir::PrimFunc f;
-  f.name = "read_limit";
-  f.buffers = {data, out};
-  f.body = ir::for_(
-      "b", 0, blocks,
-      [&](Var b) {
-        std::vector<Stmt> clear, add;
-        Expr total;
-        for (int s = 0; s < kStreams; ++s) {
-          clear.push_back(ir::store(sums, {s, lanes}, ir::imm(DType::i32().with_lanes(16), 0)));
-          total = total ? total + ir::load(sums, {s, lanes}) : ir::load(sums, {s, lanes});
-        }
-        Stmt loop = ir::for_("i", 0, per_stream / 64, [&](Var i) {
-          std::vector<Stmt> body;
-          for (int s = 0; s < kStreams; ++s) {
-            for (int l = 0; l < 4; ++l) {
-              const Expr at = Expr(i) * 64 + 16 * l;
-              body.push_back(ir::prefetch(data, {b, s, at + kPrefetchWords}));
-              body.push_back(ir::store(sums, {s, lanes},
-                                       ir::load(sums, {s, lanes}) + ir::load(data, {b, s, ir::ramp(at, 1, 16)})));
-            }
-          }
-          return ir::seq(body);
-        });
-        return ir::allocate(sums, ir::seq({ir::seq(clear), loop, ir::store(out, {b, lanes}, total)}));
-      },
-      ir::ForKind::kParallel);
-  return f;
-}
-
-// Independent chains of dot products in registers.
-ir::PrimFunc dot_kernel() {
-  const DType vec = DType::i32().with_lanes(16);
-  const Buffer in = ir::buffer("in", DType::i32(), {2, 16});
-  const Buffer out = ir::buffer("out", DType::i32(), {64, kAccumulators, 16});
-  const Buffer sums = ir::buffer("sums", DType::i32(), {kAccumulators, 16}, ir::Scope::kLocal);
-  const Expr lanes = ir::ramp(0, 1, 16);
-  const Var workers = ir::var("workers"), rounds = ir::var("rounds");
-  ir::PrimFunc f;
-  f.name = "dot_limit";
-  f.buffers = {in, out};
-  f.sizes = {workers, rounds};
-  f.body = ir::for_(
-      "w", 0, workers,
-      [&](Var w) {
-        std::vector<Stmt> clear, step, write;
-        for (int i = 0; i < kAccumulators; ++i) {
-          clear.push_back(ir::store(sums, {i, lanes}, ir::imm(vec, i)));
-          step.push_back(
-              ir::store(sums, {i, lanes},
-                        ir::call(vec, "dot4_u7s8",
-                                 {ir::load(sums, {i, lanes}), ir::load(in, {0, lanes}), ir::load(in, {1, lanes})})));
-          write.push_back(ir::store(out, {w, i, lanes}, ir::load(sums, {i, lanes})));
-        }
-        Stmt loop = ir::for_("r", 0, rounds, [&](Var) { return ir::seq(step); });
-        return ir::allocate(sums, ir::seq({ir::seq(clear), loop, ir::seq(write)}));
-      },
-      ir::ForKind::kParallel);
-  return f;
-}
+constexpr size_t kLeading = 4;            // patterns that rounds measure
+constexpr double kComputeSeconds = 8e-3;  // of one call: long beside the start of a thread, short beside a round
 
 template <typename F>
-double median_seconds(int runs, F&& f) {
-  std::vector<double> seconds;
-  for (int i = 0; i < runs; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    f();
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
+double seconds_of(F&& f) {
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
+
+double median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v[v.size() / 2];
+}
+
+std::string read_name(int streams, int prefetch) { return fmt::format("read_{}_{}", streams, prefetch); }
 
 }  // namespace
 
-Result<MachineLimits> measure_limits(const target::Target& target, ThreadPool& pool) {
-  ir::Module module{{read_kernel(), dot_kernel()}};
+Result<std::unique_ptr<LimitsProbe>> LimitsProbe::create(const target::Target& target, ThreadPool& pool) {
+  std::vector<Pattern> patterns;
+  ir::Module module{{dot_probe("dot_limit"), fma_probe("fma_limit")}};
+  for (int streams : {1, 2, 4, 8}) {
+    for (int prefetch : {0, 1024, 2048, 4096}) {
+      patterns.push_back({streams, prefetch, nullptr, 0});
+      module.functions.push_back(read_probe(read_name(streams, prefetch), streams, prefetch));
+    }
+  }
   MLC_TRY(module, lower::run(module, target));
   MLC_TRY(auto jit, codegen::JitLibrary::compile(module, target));
-  const auto read = jit.kernel("read_limit"), dot = jit.kernel("dot_limit");
-  MachineLimits limits;
-  std::vector<int32_t> out(64 * kAccumulators * 16 + 16), in(48, 0x01010101);
-  auto aligned = [](auto& v) {
-    return reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(v.data()) + 63) & ~uintptr_t{63});
-  };
-  {
-    MLC_TRY(auto data, runtime::Tensor::create(runtime::make_cpu_device(), DType::i32(), {kReadBytes / 4}));
-    std::fill_n(data.as<int32_t>(), kReadBytes / 4, 1);
-    void* buffers[] = {data.data(), aligned(out)};
-    limits.read_gb_per_s =
-        kReadBytes / 1e9 / median_seconds(5, [&] { pool.run([&](int w, int n) { read(buffers, nullptr, w, n); }); });
+  std::unique_ptr<LimitsProbe> p(new LimitsProbe(std::move(jit), pool));
+  const auto device = runtime::make_cpu_device();
+  const int64_t out_rows = std::max<int64_t>(kProbeBlocks, int64_t{kProbeAccumulators} * pool.num_workers());
+  MLC_TRY(p->data_, runtime::Tensor::create(device, DType::i32(), {kProbeBytes / 4}));
+  MLC_TRY(p->out_, runtime::Tensor::create(device, DType::i32(), {out_rows, kProbeLanes}));
+  MLC_TRY(p->operands_, runtime::Tensor::create(device, DType::i32(), {2, kProbeLanes}));
+  pool.run([&](int worker, int n) {  // by all, so that the pages lie near those that read them
+    const int64_t words = kProbeBytes / 4, first = words * worker / n, last = words * (worker + 1) / n;
+    std::fill(p->data_.as<int32_t>() + first, p->data_.as<int32_t>() + last, 1);
+  });
+  for (Pattern& pattern : patterns) {
+    pattern.fn = p->jit_.kernel(read_name(pattern.streams, pattern.prefetch_bytes));
+    MLC_CHECK(pattern.fn != nullptr, "no read probe");
   }
-  void* buffers[] = {aligned(in), aligned(out)};
-  const int64_t sizes[] = {pool.num_workers(), kDotRounds};
-  const double ops = 2.0 * 64 * kAccumulators * kDotRounds * pool.num_workers();
-  limits.int8_tops =
-      ops / 1e12 / median_seconds(5, [&] { pool.run([&](int w, int n) { dot(buffers, sizes, w, n); }); });
-  return limits;
+  p->dot_ = p->jit_.kernel("dot_limit");
+  p->fma_ = p->jit_.kernel("fma_limit");
+  // Two passes over all patterns, then the leading ones only.
+  std::vector<std::pair<double, Pattern>> ranked;
+  for (const Pattern& pattern : patterns) ranked.emplace_back(p->read_seconds(pattern), pattern);
+  for (auto& [seconds, pattern] : ranked) seconds = std::min(seconds, p->read_seconds(pattern));
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t i = 0; i < std::min(kLeading, ranked.size()); ++i) p->patterns_.push_back(ranked[i].second);
+  return p;
+}
+
+double LimitsProbe::read_seconds(const Pattern& pattern) {
+  void* buffers[] = {data_.data(), out_.data()};
+  return seconds_of([&] { pool_.run([&](int w, int n) { pattern.fn(buffers, nullptr, w, n); }); });
+}
+
+double LimitsProbe::compute_ops_per_s(artifact::KernelFn fn, double ops_per_round, int64_t& kernel_rounds) {
+  void* buffers[] = {operands_.data(), out_.data()};
+  auto run = [&](int64_t rounds) {
+    const int64_t sizes[] = {pool_.num_workers(), rounds};
+    return seconds_of([&] { pool_.run([&](int w, int n) { fn(buffers, sizes, w, n); }); });
+  };
+  if (kernel_rounds == 0) {
+    for (kernel_rounds = 1 << 14; run(kernel_rounds) < kComputeSeconds / 2; kernel_rounds *= 2) {
+    }
+  }
+  double best = run(kernel_rounds);
+  for (int i = 0; i < 2; ++i) best = std::min(best, run(kernel_rounds));
+  return ops_per_round * static_cast<double>(kernel_rounds) / best;
+}
+
+void LimitsProbe::round() {
+  double best = 0;
+  size_t winner = 0;
+  for (size_t i = 0; i < patterns_.size(); ++i) {
+    const double speed = static_cast<double>(kProbeBytes) / read_seconds(patterns_[i]);
+    if (speed > best) best = speed, winner = i;
+  }
+  patterns_[winner].wins += 1;
+  read_.push_back(best / 1e9);
+  const double mul_adds = 1.0 * kProbeLanes * kProbeAccumulators * pool_.num_workers();
+  auto* words = operands_.as<int32_t>();
+  std::fill_n(words, 2 * kProbeLanes, 0x01010101);
+  int8_.push_back(compute_ops_per_s(dot_, 8 * mul_adds, dot_rounds_) / 1e12);
+  std::fill_n(operands_.as<float>(), 2 * kProbeLanes, 1e-3f);
+  std::fill_n(out_.as<float>(), out_.num_elements(), 1.0f);
+  f32_.push_back(compute_ops_per_s(fma_, 2 * mul_adds, fma_rounds_) / 1e12);
+}
+
+runtime::MachineLimits LimitsProbe::limits() const {
+  MLC_CHECK(!read_.empty(), "limits() before a round");
+  return {median(read_), median(int8_), median(f32_)};
+}
+
+std::string LimitsProbe::best_pattern() const {
+  const Pattern& best = *std::max_element(patterns_.begin(), patterns_.end(),
+                                          [](const Pattern& a, const Pattern& b) { return a.wins < b.wins; });
+  return fmt::format(
+      "{} address streams per thread, {}", best.streams,
+      best.prefetch_bytes == 0 ? "no prefetch" : fmt::format("prefetch {} KiB ahead", best.prefetch_bytes / 1024));
+}
+
+Result<runtime::MachineLimits> measure_limits(const target::Target& target, ThreadPool& pool) {
+  MLC_TRY(auto probe, LimitsProbe::create(target, pool));
+  for (int i = 0; i < 5; ++i) probe->round();
+  return probe->limits();
 }
 
 }  // namespace mlc::tools

@@ -137,15 +137,3 @@ def test_overrides(home, story, tmp_path):
 
 def test_chunks_do_not_change_the_answer(home, story):
     assert story_text(home, MODEL, "--overrides", "prefill_chunk_size=7") == story
-
-
-def test_bench_in_both_forms(home, tmp_path):
-    flags = ["--quantization", "q4f16_1", "--prompt-lengths", "16,32", "--generate", "4", "--runs", "2"]
-    table = ok(home, "bench", MODEL, *flags).out
-    assert re.search(r"prefill 32 +\d+\.\d+", table) and re.search(r"decode at \d+ +\d+\.\d+", table)
-    figures = json.loads(ok(home, "bench", MODEL, *flags, "--depth", "64", "--json", "-").out)
-    assert figures["prefill_tokens_per_s"] > 0 and figures["decode_tokens_per_s"] > 0 and figures["depth"] == 64
-    ok(home, "bench", MODEL, *flags, "--json", tmp_path / "f.json")
-    assert json.loads((tmp_path / "f.json").read_text())["prompt_length"] == 16
-    result = run(home, "bench", MODEL, *flags, "--depth", "5000")
-    assert result.code != 0 and "5000" in result.err or "context" in result.err

@@ -1,0 +1,13 @@
+// What a machine can do at most: the yardstick beside measured speeds. Plain data; tools/limits.h measures it.
+#pragma once
+
+namespace mlc::runtime {
+
+struct MachineLimits {
+  double read_gb_per_s = 0;  // reading memory that no cache holds
+  double int8_tops = 0;      // 8-bit integer multiply-adds, two operations each
+  double f32_tflops = 0;     // f32 multiply-adds, two operations each
+  bool known() const { return read_gb_per_s > 0; }
+};
+
+}  // namespace mlc::runtime

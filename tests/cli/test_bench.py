@@ -1,0 +1,143 @@
+"""bench: its table, JSON, suites, peers, and what it refuses."""
+
+import json
+import re
+import stat
+
+import pytest
+
+from support import MODEL, ok, run
+
+SMALL = ["--quantization", "q4f16_1", "--prompt-lengths", "16,32", "--generate", "4", "--runs", "2", "--threads", "1"]
+
+
+def bench(home, *args, **options):
+    return json.loads(ok(home, "bench", *args, "--json", "-", **options).out)
+
+
+def refusal(home, *args):
+    """The line of a refusal; slow steps before it may have told their progress."""
+    done = run(home, "bench", *args)
+    assert done.code == 1 and done.out == "", done
+    last = done.err.strip().splitlines()[-1]
+    assert last.startswith("error: ") and len(last) < 500, done
+    return last
+
+
+def program(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_table(home):
+    table = ok(home, "bench", MODEL, *SMALL, "--batch", "1,4").out
+    for row in ("prefill 16", "prefill 32", "decode at 0", "decode 1 x at 0", "decode 4 x at 0"):
+        assert re.search(rf"^{row} +[\d.]+ +[\d.]+ +[\d.]+ +\d+% of (read|int8|f32)$", table, re.MULTILINE), table
+    assert re.search(r"read [\d.]+ GB/s, int8 [\d.]+ TOPS, f32 [\d.]+ TFLOPS", table)
+
+
+def test_json(home, tmp_path):
+    session = bench(home, MODEL, *SMALL, "--depth", "0,64", "--batch", "2")
+    (report,) = session["reports"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", session["time"]) and session["cpu"] and session["build"]
+    assert report["quantization"] == "q4f16_1" and report["threads"] == 1 and report["runs"] == 2
+    assert [r["phase"] for r in report["rows"]] == [
+        *("prefill 16", "prefill 32", "decode at 0", "decode 2 x at 0"),
+        *("prefill 16 at 64", "prefill 32 at 64", "decode at 64", "decode 2 x at 64"),
+    ]
+    for row in report["rows"]:
+        assert len(row["seconds_of_runs"]) == 2
+        assert row["seconds"] == pytest.approx(sum(row["seconds_of_runs"]) / 2)
+        assert row["tokens_per_s"] == pytest.approx(row["tokens"] * row["sequences"] / row["seconds"])
+        assert row["share_of_limit"] == pytest.approx(row["bound_seconds"] / row["seconds"])
+    assert report["prefill_tokens_per_s"] == report["rows"][0]["tokens_per_s"]
+    assert report["decode_tokens_per_s"] == report["rows"][2]["tokens_per_s"]
+    # A file holds the same form, and the table is printed beside it.
+    done = ok(home, "bench", MODEL, *SMALL, "--json", tmp_path / "f.json")
+    assert "prefill 16" in done.out
+    assert json.loads((tmp_path / "f.json").read_text())["reports"][0].keys() == report.keys()
+
+
+def test_arithmetic_decides_which_limit_bounds(home):
+    rows = bench(home, MODEL, *SMALL, "--activation", "f32", "--prompt-lengths", "256")["reports"][0]["rows"]
+    assert rows[0]["bound"] == "f32"
+    rows = bench(home, MODEL, *SMALL, "--prompt-lengths", "256")["reports"][0]["rows"]
+    assert rows[0]["bound"] == "int8"
+
+
+def test_defaults_fit_a_small_context(home):
+    (report,) = bench(home, MODEL, "--quantization", "q4f16_1", "--runs", "1")["reports"]
+    assert [r["phase"] for r in report["rows"]] == ["prefill 512", "decode at 0"]  # the demo model's whole context
+
+
+def test_suite(home, tmp_path):
+    suite = tmp_path / "suite.json"
+    entries = [
+        {"name": "small", "model": str(MODEL), "quantization": "q4f16_1", "prompt_lengths": [16], "generate": 2},
+        {"preset": "smollm-135m", "quantization": "q4f16_1", "prompt_lengths": [16], "generate": 2, "threads": 1},
+    ]
+    suite.write_text(json.dumps(entries))
+    reports = bench(home, "--suite", suite, "--runs", "1")["reports"]
+    assert [r["model"] for r in reports] == [str(MODEL), "smollm-135m"]
+    assert reports[0]["name"] == "small" and reports[1]["threads"] == 1
+    suite.write_text(json.dumps([{"model": str(MODEL), "promt_lengths": [16]}]))
+    line = refusal(home, "--suite", suite)
+    assert "entry 1" in line and "promt_lengths" in line and "prompt_lengths" in line
+    suite.write_text("[")
+    assert str(suite) in refusal(home, "--suite", suite)
+    assert "--suite" in refusal(home, "--suite", suite, MODEL)
+
+
+def test_peer(home, tmp_path):
+    """A peer's figures stand beside ours, from as many runs, with the ratio of medians."""
+    samples = [
+        {"n_prompt": 16, "n_gen": 0, "n_depth": 0, "avg_ts": 1000.0},
+        {"n_prompt": 0, "n_gen": 64, "n_depth": 0, "avg_ts": 10.0},
+    ]
+    peer = program(
+        tmp_path / "llama-bench",
+        f"echo run \"$@\" >>'{tmp_path}/calls'; echo chatter >&2; cat <<'END'\n{json.dumps(samples)}\nEND",
+    )
+    command = f"{peer} -p 16 -n 64"
+    (report,) = bench(home, MODEL, *SMALL, "--against", command)["reports"]
+    assert (tmp_path / "calls").read_text() == "run -p 16 -n 64 -o json -r 1\n" * 2
+    rows = {r["phase"]: r for r in report["rows"]}
+    assert rows["prefill 16"]["peers"][0]["tokens_per_s_of_runs"] == [1000.0, 1000.0]
+    ours = rows["decode at 0"]
+    assert ours["peers"][0]["ratio"] == pytest.approx(ours["tokens_per_s"] / 10.0)
+    assert "peers" not in rows["prefill 32"]
+    table = ok(home, "bench", MODEL, *SMALL, "--against", command).out
+    assert re.search(r"^prefill 16 .* 1000\.00 +[\d.]+$", table, re.MULTILINE), table
+    assert re.search(r"^prefill 32 .* - +-$", table, re.MULTILINE), table
+
+
+@pytest.mark.parametrize(
+    "script, words",
+    [
+        ("echo cannot load model >&2; exit 3", ["exit code 3", "cannot load model"]),
+        ("echo fine", ["fine", "expected the JSON of llama-bench"]),
+        ("exit 0", ["nothing", "expected the JSON of llama-bench"]),
+        ("kill -9 $$", ["137", "failed"]),
+    ],
+)
+def test_peer_that_fails(home, tmp_path, script, words):
+    line = refusal(home, MODEL, *SMALL, "--against", program(tmp_path / "peer", script))
+    assert "--against" in line and all(w in line for w in words), line
+
+
+@pytest.mark.parametrize(
+    "flags, says",
+    [
+        (["--depth", "5000"], "context"),
+        (["--prompt-lengths", "500", "--depth", "100"], "600"),
+        (["--batch", "65"], "--batch"),
+        (["--batch", "0"], "--batch"),
+        (["--batch", "4", "--generate", "0"], "--generate"),
+        (["--prompt-lengths", "0", "--generate", "0"], "nothing to measure"),
+        (["--synthetic"], "--synthetic"),
+        (["--prompt-lengths", "99999999999"], "--prompt-lengths"),
+    ],
+)
+def test_refusals(home, flags, says):
+    assert says in refusal(home, MODEL, "--quantization", "q4f16_1", *flags)
