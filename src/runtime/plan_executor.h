@@ -7,8 +7,13 @@
 //   std::span<float> logits = exec->output<float>("logits");
 //
 // All memory is made in create(), for the largest step; run() allocates nothing, takes no lock and looks up no name.
+//
+// Small calls are split evenly. Calls with much work are split into several pieces per worker, which take them as they
+// go: a core that other programs slow down, or a small core beside large ones, does less and nobody waits. What a piece
+// computes does not depend on who computes it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -74,7 +79,14 @@ class PlanExecutor {
     uint32_t first_variant = 0, num_variants = 0;
     uint32_t first_buffer = 0;
     uint32_t first_size = 0, num_sizes = 0;
+    bool reads_kv = false;
+    int64_t param_bytes = 0, ops_per_row = 0;
     artifact::KernelFn chosen = nullptr;  // for this step; null: left out
+    int chunks_per_worker = 1;            // for this step
+  };
+  // The next piece of a call that nobody has taken yet. One cache line each.
+  struct alignas(64) Counter {
+    std::atomic<int> next{0};
   };
   PlanExecutor(std::shared_ptr<const Module> module, std::shared_ptr<const ParamStore> params, ThreadPool& pool,
                const Options& options);
@@ -82,6 +94,8 @@ class PlanExecutor {
   Result<void> resolve();
   void* pointer_of(const artifact::BufferRef& ref) const;
   void prepare(const artifact::SymbolValues& symbols);
+  static int chunks_per_worker(const Call& call, int64_t rows);
+  void execute(size_t call, int worker, int num_workers);
   void walk(int worker, int num_workers);
   void walk_profiled(int worker, int num_workers);
   const Tensor& find(const std::vector<artifact::TensorSpec>& specs, const std::vector<Tensor>& tensors,
@@ -98,6 +112,7 @@ class PlanExecutor {
   std::vector<void*> kv_;
   int64_t num_pages_ = 0;
   std::vector<Call> calls_;
+  std::unique_ptr<Counter[]> counters_;  // one per call
   std::vector<Variant> variants_;
   std::vector<void*> buffers_;
   std::vector<artifact::LinearSize> size_formulas_;
