@@ -54,7 +54,7 @@ std::string print_buffer(const Artifact& a, const BufferRef& ref) {
     case BufferKind::kOutput:
       return "out." + a.outputs[i].name;
     case BufferKind::kKv:
-      return fmt::format("kv.{}.{}", i / 2, i % 2 == 0 ? "k" : "v");
+      return "kv." + a.kv[i].name;
   }
   MLC_UNREACHABLE("buffer kind {}", static_cast<int>(ref.kind));
 }

@@ -14,8 +14,9 @@
 //   logit_rows    [R] i32            the rows whose logits are wanted
 // Outputs:
 //   logits        [R, vocab_size] f32
-// KV buffers, per layer l: kv[2l] = K, [num_pages, kv_heads, head_dim, page_size]; kv[2l+1] = V, [num_pages, kv_heads,
-// page_size, head_dim], both of facts.kv_dtype.
+// KV buffers, listed in Artifact::kv, the first dimension being the number of pages: of each layer K, [num_pages,
+// kv_heads, head_dim, page_size], and V, [num_pages, kv_heads, page_size, head_dim], both of facts.kv_dtype; if that is
+// i8, also the scales of K and V, f32 [num_pages, kv_heads, page_size] each (one per token and head).
 //
 // Row padding: kernels that work on tiles of rows read and write whole tiles. Every temp, input and output whose first
 // dimension is T or R must have a capacity of the size rounded up to kRowPadding rows; padded rows hold garbage.
@@ -53,7 +54,7 @@ struct LinearSize {
 enum class BufferKind { kParam, kTemp, kInput, kOutput, kKv };
 
 // One argument of a kernel call: the buffer `index` of that kind (params, inputs, outputs by position in the lists
-// below; kv as above; temp by position in Plan::temps).
+// below, kv too; temp by position in Plan::temps).
 struct BufferRef {
   BufferKind kind = BufferKind::kTemp;
   int index = 0;
@@ -141,6 +142,7 @@ struct Artifact {
   std::vector<Param> params;
   std::vector<TensorSpec> inputs;  // shapes: -1 for the symbol-sized dimension
   std::vector<TensorSpec> outputs;
+  std::vector<TensorSpec> kv;  // likewise, -1 for the number of pages
   Plan plan;
 };
 

@@ -34,6 +34,7 @@ Artifact sample() {
   a.params.push_back({{"w", DType::u8(), {128}}, {{"q", DType::u32(), {8, 2}}, {"s", DType::f16(), {8, 4}}}, "pack_w"});
   a.inputs.push_back({"token_ids", DType::i32(), {-1}});
   a.outputs.push_back({"logits", DType::f32(), {-1, 32}});
+  a.kv = {{"0.k", DType::f16(), {-1, 1, 4, 16}}, {"0.v", DType::f16(), {-1, 1, 16, 4}}};
   a.plan.temps.push_back({"x", DType::f32(), {0, {}}, {0, {32, 0, 0, 0}}});
   a.plan.temp_bytes = {64, {32, 0, 0, 0}};
   a.plan.calls.push_back({"embed",

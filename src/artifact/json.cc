@@ -237,8 +237,7 @@ BufferRef read_buffer(const Cursor& c, const Artifact& a) {
   const size_t kind = letter.size() == 1 ? kKindLetters.find(letter[0]) : std::string_view::npos;
   if (kind == std::string_view::npos) return c.fail(fmt::format("\"{}\" is no kind of buffer", letter)), ref;
   ref.kind = static_cast<BufferKind>(kind);
-  const size_t counts[] = {a.params.size(), a.plan.temps.size(), a.inputs.size(), a.outputs.size(),
-                           static_cast<size_t>(a.facts.num_layers) * 2};
+  const size_t counts[] = {a.params.size(), a.plan.temps.size(), a.inputs.size(), a.outputs.size(), a.kv.size()};
   const int64_t index = c.at(1).integer(0, int64_t{1} << 31);
   if (c.ok() && index >= static_cast<int64_t>(counts[kind])) {
     c.fail(fmt::format("index {} but there are {} buffers of kind \"{}\"", index, counts[kind], letter));
@@ -276,9 +275,16 @@ void read_plan(const Cursor& c, Artifact& a) {
 }  // namespace
 
 std::string write_json(const Artifact& a) {
-  Json j = {{"abi_version", a.abi_version},         {"compiler", a.compiler},           {"target", a.target},
-            {"target_features", a.target_features}, {"layout_id", a.layout_id},         {"facts", facts_json(a.facts)},
-            {"inputs", specs_json(a.inputs)},       {"outputs", specs_json(a.outputs)}, {"plan", plan_json(a.plan)}};
+  Json j = {{"abi_version", a.abi_version},
+            {"compiler", a.compiler},
+            {"target", a.target},
+            {"target_features", a.target_features},
+            {"layout_id", a.layout_id},
+            {"facts", facts_json(a.facts)},
+            {"inputs", specs_json(a.inputs)},
+            {"outputs", specs_json(a.outputs)},
+            {"kv", specs_json(a.kv)},
+            {"plan", plan_json(a.plan)}};
   j["params"] = Json::array();
   for (const Param& p : a.params) {
     j["params"].push_back(
@@ -310,6 +316,7 @@ Result<Artifact> read_json(std::string_view text) {
   for (size_t i = 0, n = params.array_size(); i < n; ++i) a.params.push_back(read_param(params.at(i)));
   a.inputs = read_specs(root.at("inputs"), -1);
   a.outputs = read_specs(root.at("outputs"), -1);
+  a.kv = read_specs(root.at("kv"), -1);
   read_plan(root.at("plan"), a);
   if (!problem.empty()) {
     return error(ErrorCode::kCorrupt, "the artifact is damaged: {}; compile the model again", problem);

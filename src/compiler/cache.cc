@@ -115,7 +115,7 @@ Result<std::vector<CacheEntry>> Cache::prune(uint64_t max_bytes) const {
 
 Result<std::string> cached_library(const Cache& cache, const model::ModelConfig& config, const std::string& scheme,
                                    const CompileOptions& options) {
-  MLC_TRY(CompileOptions resolved, resolve_options(config, options));
+  MLC_TRY(CompileOptions resolved, resolve_options(config, scheme, options));
   const std::string key = short_key(compile_key(config, scheme, resolved));
   const std::string path = cache.library_path(key);
   if (digest_matches(path)) {

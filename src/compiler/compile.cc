@@ -33,7 +33,7 @@ struct Work {
 };
 
 Result<void> build_stage(Work& w) {
-  MLC_TRY(DType kv, kv_dtype_of(w.scheme));
+  const DType kv = *w.options.kv_dtype;
   w.artifact.facts = assemble_facts(w.config, w.scheme, w.options);
   w.artifact.facts.kv_dtype = kv;
   MLC_TRY(w.graph, model::build_graph(w.config, w.scheme, kv));
@@ -56,6 +56,7 @@ Result<void> to_ir_stage(Work& w) {
   w.artifact.plan = assemble_plan(w.graph, w.program, graph::plan_memory(w.graph));
   w.artifact.inputs = specs_of(w.graph, graph::ValueKind::kInput);
   w.artifact.outputs = specs_of(w.graph, graph::ValueKind::kOutput);
+  w.artifact.kv = specs_of(w.graph, graph::ValueKind::kKv);
   w.dumper.write("tir", [&] { return ir::print(w.module); }, "tir");
   return ir::verify(w.module, ir::Level::kGraph);
 }
@@ -132,7 +133,7 @@ Result<DType> kv_dtype_of(const std::string& scheme) {
   return found->model_dtype();
 }
 
-Result<CompileOptions> resolve_options(const model::ModelConfig& config, CompileOptions o) {
+Result<CompileOptions> resolve_options(const model::ModelConfig& config, const std::string& scheme, CompileOptions o) {
   const int64_t limit = config.context_limit();
   if (o.context_window_size <= 0) o.context_window_size = limit;
   if (o.context_window_size > limit) {
@@ -141,6 +142,9 @@ Result<CompileOptions> resolve_options(const model::ModelConfig& config, Compile
   if (o.prefill_chunk_size <= 0) o.prefill_chunk_size = 512;
   o.prefill_chunk_size = std::min(o.prefill_chunk_size, o.context_window_size);
   if (o.max_batch_size <= 0) o.max_batch_size = 64;
+  if (!o.kv_dtype) {
+    MLC_TRY(o.kv_dtype, kv_dtype_of(scheme));
+  }
   return o;
 }
 
@@ -151,6 +155,7 @@ std::string compile_key(const model::ModelConfig& config, const std::string& sch
   key["scheme"] = scheme;
   key["target"] = o.target.str();
   key["activation"] = o.activation == graph::Activation::kInt8 ? "int8" : "f32";
+  if (o.kv_dtype) key["kv_dtype"] = o.kv_dtype->str();
   key["opt"] = o.opt_level;
   key["abi"] = artifact::kAbiVersion;
   key["llvm"] = codegen::llvm_version();
@@ -160,7 +165,7 @@ std::string compile_key(const model::ModelConfig& config, const std::string& sch
 
 Result<artifact::Artifact> compile_model(const model::ModelConfig& config, const std::string& scheme,
                                          const CompileOptions& options, const std::string& out_path) {
-  MLC_TRY(CompileOptions resolved, resolve_options(config, options));
+  MLC_TRY(CompileOptions resolved, resolve_options(config, scheme, options));
   Work w{.config = config, .scheme = scheme, .options = resolved};
   for (const Stage& stage : kStages) {
     if (options.progress) options.progress(stage.name);

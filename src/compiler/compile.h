@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "artifact/artifact.h"
@@ -26,13 +27,15 @@ struct CompileOptions {
   int64_t context_window_size = 0;                         // 0: the model's
   int64_t prefill_chunk_size = 0;                          // 0: min(512, context)
   int64_t max_batch_size = 0;                              // logit rows of one step; 0: 64
+  std::optional<DType> kv_dtype;                           // f32, f16, bf16 or i8; none: the scheme's float type
   int opt_level = 3;                                       // LLVM's
   int num_threads = 1;                                     // compiling in parallel; does not change the result
   std::function<void(const std::string& stage)> progress;  // may be empty
 };
 
 // What the options come to for a model: zeros replaced, limits checked.
-Result<CompileOptions> resolve_options(const model::ModelConfig& config, CompileOptions options);
+Result<CompileOptions> resolve_options(const model::ModelConfig& config, const std::string& scheme,
+                                       CompileOptions options);
 
 // Compiles and links to `out_path` (complete or not there at all); returns the artifact that is embedded in it.
 Result<artifact::Artifact> compile_model(const model::ModelConfig& config, const std::string& scheme,

@@ -64,7 +64,7 @@ Case attention_case(unsigned seed) {
   Rng rng(seed);
   const int64_t kv_heads = pick(rng, 1, 3), group = pick(rng, 1, 8), dim = 8 * pick(rng, 1, 6);
   const int64_t heads = kv_heads * group;
-  const DType kv = std::array{DType::f16(), DType::bf16(), DType::f32()}[rng() % 3];
+  const DType kv = std::array{DType::f16(), DType::bf16(), DType::f32(), DType::i8()}[rng() % 4];
   graph::Graph g;
   const Dim t = Dim::of(Sym::kTokens), pages = Dim::of(Sym::kPages);
   auto input = [&](const char* name, DType type, std::vector<Dim> shape) {
@@ -75,16 +75,24 @@ Case attention_case(unsigned seed) {
   const ValueId slots = input("slots", DType::i32(), {t}), positions = input("positions", DType::i32(), {t});
   const ValueId start = input("start", DType::i32(), {t});
   const ValueId tables = input("tables", DType::i32(), {Dim::of(Sym::kBlockTable)});
-  const ValueId kc = g.add_kv("k", {kv, {pages, kv_heads, dim, 16}}, 0);
-  const ValueId vc = g.add_kv("v", {kv, {pages, kv_heads, 16, dim}}, 1);
+  std::vector<ValueId> cache = {g.add_kv("k", {kv, {pages, kv_heads, dim, 16}}, 0),
+                                g.add_kv("v", {kv, {pages, kv_heads, 16, dim}}, 1)};
+  if (kv == DType::i8()) {
+    cache.push_back(g.add_kv("k_scale", {DType::f32(), {pages, kv_heads, 16}}, 2));
+    cache.push_back(g.add_kv("v_scale", {DType::f32(), {pages, kv_heads, 16}}, 3));
+  }
+  auto with_cache = [&](std::vector<ValueId> inputs) {
+    inputs.insert(inputs.end(), cache.begin(), cache.end());
+    return inputs;
+  };
   const std::map<std::string, graph::Attr> attrs = {{"heads", heads}, {"kv_heads", kv_heads}, {"head_dim", dim}};
   const ValueId q = g.add_op({.name = "rope",
                               .op = "rope_append",
                               .attrs = attrs,
-                              .inputs = {qkv, cos, sin, slots, kc, vc},
-                              .outputs = {kc, vc}},
+                              .inputs = with_cache({qkv, cos, sin, slots}),
+                              .outputs = cache},
                              {"q"})[0];
-  g.add_op({.name = "attend", .op = "attention", .attrs = attrs, .inputs = {q, positions, start, tables, kc, vc}},
+  g.add_op({.name = "attend", .op = "attention", .attrs = attrs, .inputs = with_cache({q, positions, start, tables})},
            {"o"});
   return {seed, fmt::format("heads {} kv {} dim {} {}", heads, kv_heads, dim, kv.str()),
           graph::to_ir(graph::fuse(g)).module};

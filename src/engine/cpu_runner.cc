@@ -20,6 +20,11 @@ bool is_known_input(const artifact::TensorSpec& spec) {
   return (in(kInt32Inputs) && spec.dtype == DType::i32()) || (in(kRopeInputs) && spec.dtype == DType::f32());
 }
 
+artifact::TensorSpec with_pages(artifact::TensorSpec spec, int64_t num_pages) {
+  for (int64_t& d : spec.shape) d = d < 0 ? num_pages : d;
+  return spec;
+}
+
 }  // namespace
 
 CpuModelRunner::CpuModelRunner(std::shared_ptr<const runtime::Module> module,
@@ -28,8 +33,9 @@ CpuModelRunner::CpuModelRunner(std::shared_ptr<const runtime::Module> module,
     : module_(std::move(module)), params_(std::move(params)), pool_(std::move(pool)), profile_(profile) {}
 
 int64_t CpuModelRunner::kv_bytes_per_page() const {
-  const auto& f = module_->artifact().facts;
-  return 2 * f.num_layers * f.num_kv_heads * f.head_dim * artifact::kPageSize * f.kv_dtype.bytes();
+  int64_t bytes = 0;
+  for (const auto& spec : module_->artifact().kv) bytes += with_pages(spec, 1).bytes();
+  return bytes;
 }
 
 RunnerLimits CpuModelRunner::limits() const {
@@ -79,9 +85,8 @@ Result<void> CpuModelRunner::allocate_kv(int64_t num_pages) {
   MLC_TRY(executor_, runtime::PlanExecutor::create(module_, params_, *pool_, options));
   std::vector<void*> pointers;
   kv_.clear();
-  for (int64_t i = 0; i < 2 * f.num_layers; ++i) {
-    MLC_TRY(runtime::Tensor t,
-            runtime::Tensor::create(device, f.kv_dtype, {num_pages, f.num_kv_heads, artifact::kPageSize, f.head_dim}));
+  for (const auto& spec : a.kv) {
+    MLC_TRY(runtime::Tensor t, runtime::Tensor::create(device, spec.dtype, with_pages(spec, num_pages).shape));
     pointers.push_back(t.data());
     kv_.push_back(std::move(t));
   }

@@ -114,21 +114,32 @@ ValueId GraphBuilder::silu_mul(ValueId gate_up, int64_t n, const std::string& na
 ValueId GraphBuilder::attention(ValueId qkv, int64_t layer, const std::string& name) {
   const Dim pages = Dim::of(Sym::kPages);
   const int64_t kv = config_.num_kv_heads, d = config_.head_dim;
-  const int index = static_cast<int>(2 * layer);
-  const ValueId k = g_.add_kv(name + ".k", TensorType{kv_dtype_, {pages, kv, d, kPage}}, index);
-  const ValueId v = g_.add_kv(name + ".v", TensorType{kv_dtype_, {pages, kv, kPage, d}}, index + 1);
+  std::vector<ValueId> cache;
+  const int first = static_cast<int>(layer) * (kv_dtype_ == DType::i8() ? 4 : 2);
+  auto add = [&](const char* what, DType type, std::vector<Dim> shape) {
+    const int number = first + static_cast<int>(cache.size());
+    cache.push_back(g_.add_kv(name + what, TensorType{type, std::move(shape)}, number));
+  };
+  add(".k", kv_dtype_, {pages, kv, d, kPage});
+  add(".v", kv_dtype_, {pages, kv, kPage, d});
+  if (kv_dtype_ == DType::i8()) {
+    add(".k_scale", DType::f32(), {pages, kv, kPage});
+    add(".v_scale", DType::f32(), {pages, kv, kPage});
+  }
   Node rope;
   rope.name = name + ".rope";
   rope.op = "rope_append";
   rope.attrs = {{"heads", config_.num_heads}, {"kv_heads", kv}, {"head_dim", d}};
-  rope.inputs = {qkv, inputs_.at("rope_cos"), inputs_.at("rope_sin"), inputs_.at("slots"), k, v};
-  rope.outputs = {k, v};
+  rope.inputs = {qkv, inputs_.at("rope_cos"), inputs_.at("rope_sin"), inputs_.at("slots")};
+  rope.inputs.insert(rope.inputs.end(), cache.begin(), cache.end());
+  rope.outputs = cache;
   const ValueId q = g_.add_op(rope, {name + ".q"})[0];
   Node attend;
   attend.name = name;
   attend.op = "attention";
   attend.attrs = rope.attrs;
-  attend.inputs = {q, inputs_.at("positions"), inputs_.at("table_start"), inputs_.at("block_tables"), k, v};
+  attend.inputs = {q, inputs_.at("positions"), inputs_.at("table_start"), inputs_.at("block_tables")};
+  attend.inputs.insert(attend.inputs.end(), cache.begin(), cache.end());
   return g_.add_op(attend, {name + ".out"})[0];
 }
 

@@ -70,7 +70,8 @@ bool reads_context(const artifact::Artifact& a, const artifact::KernelCall& call
 
 Work attention_work(const artifact::ModelFacts& f, double pairs, double cached) {
   Work w;
-  w.kv_bytes = cached * static_cast<double>(2 * f.num_kv_heads * f.head_dim * f.kv_dtype.bytes());
+  const int64_t scale = f.kv_dtype == DType::i8() ? 4 : 0;  // bytes of an integer key's or value's scale
+  w.kv_bytes = cached * static_cast<double>(2 * f.num_kv_heads * (f.head_dim * f.kv_dtype.bytes() + scale));
   w.f32_ops = pairs * static_cast<double>(4 * f.num_heads * f.head_dim);  // scores, then the weighted sum of values
   return w;
 }

@@ -79,7 +79,7 @@ Result<void> PlanExecutor::allocate() {
     MLC_TRY(Tensor t, make_tensor(device, spec, max_));
     outputs_.push_back(std::move(t));
   }
-  kv_.assign(static_cast<size_t>(a.facts.num_layers) * 2, nullptr);
+  kv_.assign(a.kv.size(), nullptr);
   return {};
 }
 

@@ -43,7 +43,7 @@ class PlanExecutor {
   PlanExecutor(const PlanExecutor&) = delete;
   PlanExecutor& operator=(const PlanExecutor&) = delete;
 
-  // 2 * num_layers pointers (K and V of each layer), each to num_pages pages; before the first run().
+  // One pointer per buffer of Artifact::kv, each to num_pages pages; before the first run().
   void bind_kv(std::span<void* const> kv, int64_t num_pages);
 
   // The whole buffer, row padding included. The name and type are the artifact's (checked).

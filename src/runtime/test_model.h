@@ -69,6 +69,7 @@ inline artifact::Artifact tiny_artifact() {
     a.inputs.push_back({name, DType::i32(), {-1}});
   }
   a.outputs.push_back({"logits", DType::f32(), {-1, 16}});  // rows padded from a vocabulary of 8
+  a.kv = {{"0.k", DType::f16(), {-1, 1, 2, 16}}, {"0.v", DType::f16(), {-1, 1, 16, 2}}};
   const LinearSize row_floats{0, {4, 0, 0, 0}}, rows{0, {1, 0, 0, 0}};
   a.plan.temps = {{"h", DType::f32(), {0, {}}, row_floats}, {"s", DType::f32(), row_floats, row_floats}};
   a.plan.temp_bytes = {0, {8, 0, 0, 0}};

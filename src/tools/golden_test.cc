@@ -52,8 +52,9 @@ class RandomLlama : public ::testing::TestWithParam<std::string> {
     golden_ = *golden;
     checkpoint_ = model::synthetic_checkpoint(golden_.config, golden_.seed);
   }
-  std::unique_ptr<ModelHarness> harness(const std::string& scheme, Activation activation) {
-    auto h = ModelHarness::create(golden_.config, *checkpoint_, scheme, activation, 304);
+  std::unique_ptr<ModelHarness> harness(const std::string& scheme, Activation activation,
+                                        std::optional<DType> kv_dtype = {}) {
+    auto h = ModelHarness::create(golden_.config, *checkpoint_, scheme, activation, 304, kv_dtype);
     EXPECT_TRUE(h.has_value()) << (h ? "" : h.error().message);
     return h ? std::move(h).value() : nullptr;
   }
@@ -121,6 +122,15 @@ TEST_P(RandomLlama, EightBit) {
   auto h = harness("q8f16_1", Activation::kInt8);
   ASSERT_NE(h, nullptr);
   EXPECT_LT(compare(*h, golden_, "float", 64).worst, 4e-2);
+}
+
+// Keys and values in 8 bits: one scale per token and head.
+TEST_P(RandomLlama, IntegerCache) {
+  auto h = harness("q0f32", Activation::kInt8, DType::i8());
+  ASSERT_NE(h, nullptr);
+  const Errors e = compare(*h, golden_, "float", 64);
+  EXPECT_LT(e.mean(), 2e-2);
+  EXPECT_LT(e.worst, 4e-2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, RandomLlama, ::testing::ValuesIn(testing::random_llama_golden_paths(MLC_SOURCE_DIR)),

@@ -40,12 +40,22 @@ Result<graph::Activation> resolve_activation(const std::string& name) {
   return error("--activation is \"{}\", expected int8 or f32", name);
 }
 
+Result<std::optional<DType>> resolve_kv_dtype(const std::string& name) {
+  if (name == "auto") return std::optional<DType>();
+  if (name == "f32") return std::optional(DType::f32());
+  if (name == "f16") return std::optional(DType::f16());
+  if (name == "bf16") return std::optional(DType::bf16());
+  if (name == "int8") return std::optional(DType::i8());
+  return error("--kv-cache-dtype is \"{}\", expected auto, f32, f16, bf16 or int8", name);
+}
+
 int resolve_threads(int threads) { return threads > 0 ? threads : default_num_threads(); }
 
 Result<compiler::CompileOptions> compile_options(const ModelFlags& flags) {
   compiler::CompileOptions o;
   MLC_TRY(o.target, resolve_device(flags));
   MLC_TRY(o.activation, resolve_activation(flags.activation));
+  MLC_TRY(o.kv_dtype, resolve_kv_dtype(flags.kv_cache_dtype));
   MLC_TRY(o.opt_level, resolve_opt_level(flags.opt));
   o.num_threads = resolve_threads(flags.threads);
   o.context_window_size = flags.context_window_size;
@@ -166,6 +176,9 @@ void add_compile_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--mcpu", flags.mcpu, "Compile for a CPU by LLVM's name, such as skylake-avx512 or znver4");
   app.add_option("--activation", flags.activation,
                  "Inputs of quantized layers: int8 (integer dot products) or f32 (exact)")
+      ->capture_default_str();
+  app.add_option("--kv-cache-dtype", flags.kv_cache_dtype,
+                 "How keys and values are stored: auto (as the scheme's floats), f32, f16, bf16 or int8")
       ->capture_default_str();
   app.add_option("--opt", flags.opt, "Optimization level: O0, O1, O2, O3")->capture_default_str();
   app.add_option("--threads", flags.threads, "Threads; 0: the cores that this process may use")

@@ -14,15 +14,16 @@ namespace mlc::tools {
 
 // Flags that every command with a model shares.
 struct ModelFlags {
-  std::string model;                // directory
-  std::string model_lib;            // --model-lib; empty: compiled as needed
-  std::string quantization;         // --quantization; empty: the directory's, or the default scheme
-  std::string device = "auto";      // auto or cpu
-  std::string target;               // --target; empty: this machine
-  std::string mcpu;                 // --mcpu
-  std::string activation = "int8";  // int8 or f32
-  std::string opt = "O2";           // O0 … O3
-  int threads = 0;                  // 0: the cores this process may use
+  std::string model;                    // directory
+  std::string model_lib;                // --model-lib; empty: compiled as needed
+  std::string quantization;             // --quantization; empty: the directory's, or the default scheme
+  std::string device = "auto";          // auto or cpu
+  std::string target;                   // --target; empty: this machine
+  std::string mcpu;                     // --mcpu
+  std::string activation = "int8";      // int8 or f32
+  std::string kv_cache_dtype = "auto";  // auto, f32, f16, bf16 or int8
+  std::string opt = "O2";               // O0 … O3
+  int threads = 0;                      // 0: the cores this process may use
   int64_t context_window_size = 0, prefill_chunk_size = 0, max_batch_size = 0;  // 0: the model's
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ class ModelHarness {
   static Result<std::unique_ptr<ModelHarness>> create(const model::ModelConfig& config,
                                                       const weights::TensorSource& checkpoint,
                                                       const std::string& scheme_name, graph::Activation activation,
-                                                      int64_t max_tokens) {
+                                                      int64_t max_tokens,
+                                                      std::optional<DType> kv_dtype = {}) {
     auto h = std::make_unique<ModelHarness>();
     MLC_TRY(TempDir tmp, TempDir::create());
     MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(scheme_name));
@@ -42,6 +44,7 @@ class ModelHarness {
     compiler::CompileOptions options;
     MLC_TRY(options.target, codegen::native_target());
     options.activation = activation;
+    options.kv_dtype = kv_dtype;
     options.opt_level = 1;
     options.num_threads = usable_cpu_count();
     options.context_window_size = std::min(config.context_limit(), max_tokens);

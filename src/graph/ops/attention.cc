@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "graph/ops/ops.h"
+#include "graph/ops/rounding.h"
 
 namespace mlc::graph::ops {
 namespace {
@@ -36,55 +37,101 @@ int lanes_for(int64_t n) {
 Expr vec(Expr base, int lanes) { return lanes == 1 ? base : ir::ramp(std::move(base), 1, lanes); }
 Expr splat(Expr e, int lanes) { return lanes == 1 ? e : ir::broadcast(std::move(e), lanes); }
 
-// ---- rope_append: in qkv, cos, sin, slots, (kcache, vcache); out q, kcache, vcache
-Stmt emit_rope_append(const EmitContext& c) {
-  const Heads h = heads_of(*c.node);
-  const int64_t half = h.dim / 2;
-  const int lanes = lanes_for(half);
-  const Buffer &qkv = c.in[0], &cos = c.in[1], &sin = c.in[2], &slots = c.in[3];
-  const Buffer &q = c.out[0], &k_cache = c.out[1], &v_cache = c.out[2];
-  const DType vkv = k_cache->dtype.with_lanes(lanes);
-  return ir::for_(
-      "m", 0, c.syms[static_cast<int>(c.rows)],
-      [&](Var m) {
-        const Expr slot = index(slots, m), page = ir::floordiv(slot, kPage), offset = ir::floormod(slot, kPage);
-        // Rotates the head that starts at column `base`: first and second half of the result for lanes at d.
-        auto rotate = [&](const Expr& base, const Expr& d) {
-          Expr a = ir::load(qkv, {m, vec(base + d, lanes)}), b = ir::load(qkv, {m, vec(base + d + half, lanes)});
-          Expr co = ir::load(cos, {m, vec(d, lanes)}), si = ir::load(sin, {m, vec(d, lanes)});
-          return std::pair{a * co - b * si, b * co + a * si};
-        };
-        auto over_half = [&](const std::function<Stmt(Expr)>& body) {
-          return ir::for_("d", 0, half / lanes, [&](Var d) { return body(Expr(d) * lanes); });
-        };
-        Stmt q_loop = ir::for_("h", 0, h.heads, [&](Var i) {
-          return over_half([&](const Expr& d) {
-            const Expr base = Expr(i) * h.dim;
-            auto [first, second] = rotate(base, d);
-            return ir::seq({ir::store(q, {m, vec(base + d, lanes)}, first),
-                            ir::store(q, {m, vec(base + d + half, lanes)}, second)});
-          });
-        });
-        Stmt k_loop = ir::for_("h", 0, h.kv_heads, [&](Var i) {
-          return over_half([&](const Expr& d) {
-            auto [first, second] = rotate(Expr(h.heads * h.dim) + Expr(i) * h.dim, d);
-            return ir::seq({ir::store(k_cache, {page, i, vec(d, lanes), offset}, ir::cast(vkv, first)),
-                            ir::store(k_cache, {page, i, vec(d + half, lanes), offset}, ir::cast(vkv, second))});
-          });
-        });
-        Stmt v_loop = ir::for_("h", 0, h.kv_heads, [&](Var i) {
-          return ir::for_("d", 0, h.dim / lanes, [&](Var d) {
-            const Expr column = Expr((h.heads + h.kv_heads) * h.dim) + Expr(i) * h.dim + Expr(d) * lanes;
-            Expr v = ir::load(qkv, {m, vec(column, lanes)});
-            return ir::store(v_cache, {page, i, offset, vec(Expr(d) * lanes, lanes)}, ir::cast(vkv, v));
-          });
-        });
-        return ir::seq({q_loop, k_loop, v_loop});
-      },
-      ForKind::kParallel);
-}
+// ---- rope_append: in qkv, cos, sin, slots, kcache, vcache (kscale, vscale); out q, kcache, vcache (kscale, vscale)
+class RopeAppendEmitter {
+ public:
+  explicit RopeAppendEmitter(const EmitContext& c)
+      : c_(c),
+        h_(heads_of(*c.node)),
+        half_(h_.dim / 2),
+        lanes_(lanes_for(half_)),
+        integer_(c.out[1]->dtype == DType::i8()),
+        head_(ir::buffer("head", DType::f32(), {Expr(h_.dim)}, ir::Scope::kLocal)),
+        peak_(ir::buffer("peak", DType::i32(), {Expr(lanes_)}, ir::Scope::kLocal)) {}
 
-// ---- attention: in q, positions, table_start, block_tables, kcache, vcache; out o
+  Stmt emit() const {
+    return ir::for_(
+        "m", 0, c_.syms[static_cast<int>(c_.rows)],
+        [&](Var m) {
+          const Expr slot = index(c_.in[3], m), page = ir::floordiv(slot, kPage), offset = ir::floormod(slot, kPage);
+          Stmt q = ir::for_("h", 0, h_.heads, [&](Var i) {
+            return rotated(m, Expr(i) * h_.dim, [&](const Expr& d, const Expr& x) {
+              return ir::store(c_.out[0], {m, vec(Expr(i) * h_.dim + d, lanes_)}, x);
+            });
+          });
+          Stmt k = ir::for_("h", 0, h_.kv_heads, [&](Var i) {
+            const Expr base = Expr(h_.heads * h_.dim) + Expr(i) * h_.dim;
+            const auto put = [&](const Expr& d, const Expr& x) {
+              return ir::store(c_.out[1], {page, i, vec(d, lanes_), offset}, x);
+            };
+            const Stmt keep = rotated(m, base, [&](const Expr& d, const Expr& x) { return set_head(d, x); });
+            if (integer_) return append_codes(keep, put, c_.out[3], {page, i, offset});
+            return rotated(m, base, [&](const Expr& d, const Expr& x) { return put(d, ir::cast(stored(), x)); });
+          });
+          Stmt v = ir::for_("h", 0, h_.kv_heads, [&](Var i) {
+            const Expr base = Expr((h_.heads + h_.kv_heads) * h_.dim) + Expr(i) * h_.dim;
+            const auto put = [&](const Expr& d, const Expr& x) {
+              return ir::store(c_.out[2], {page, i, offset, vec(d, lanes_)}, x);
+            };
+            const auto value = [&](const Expr& d) { return ir::load(c_.in[0], {m, vec(base + d, lanes_)}); };
+            const Stmt keep = columns([&](const Expr& d) { return set_head(d, value(d)); });
+            if (integer_) return append_codes(keep, put, c_.out[4], {page, i, offset});
+            return columns([&](const Expr& d) { return put(d, ir::cast(stored(), value(d))); });
+          });
+          Stmt body = ir::seq({q, k, v});
+          return integer_ ? ir::allocate(head_, ir::allocate(peak_, body)) : body;
+        },
+        ForKind::kParallel);
+  }
+
+ private:
+  using PerColumns = std::function<Stmt(const Expr& d, const Expr& x)>;
+
+  DType stored() const { return c_.out[1]->dtype.with_lanes(lanes_); }
+  Stmt columns(const std::function<Stmt(Expr)>& body) const {
+    return ir::for_("d", 0, h_.dim / lanes_, [&](Var d) { return body(Expr(d) * lanes_); });
+  }
+  Stmt set_head(const Expr& d, const Expr& x) const { return ir::store(head_, {vec(d, lanes_)}, x); }
+
+  // The head whose columns begin at `base`, rotated: lanes of the first half at d, of the second at d + half.
+  Stmt rotated(const Expr& m, const Expr& base, const PerColumns& use) const {
+    return ir::for_("d", 0, half_ / lanes_, [&](Var i) {
+      const Expr d = Expr(i) * lanes_;
+      auto at = [&](const Buffer& b, const Expr& column) { return ir::load(b, {m, vec(column, lanes_)}); };
+      const Expr a = at(c_.in[0], base + d), b = at(c_.in[0], base + d + half_);
+      const Expr cos = at(c_.in[1], d), sin = at(c_.in[2], d);
+      return ir::seq({use(d, a * cos - b * sin), use(d + half_, b * cos + a * sin)});
+    });
+  }
+
+  // Fills head_ by `keep`, then stores its codes and their scale.
+  Stmt append_codes(const Stmt& keep, const PerColumns& put, const Buffer& scales, std::vector<Expr> at) const {
+    const DType vi = DType::i32().with_lanes(lanes_);
+    const auto value = [&](const Expr& d) { return ir::load(head_, {vec(d, lanes_)}); };
+    const Expr peak = ir::load(peak_, {vec(0, lanes_)});
+    const Stmt clear = ir::store(peak_, {vec(0, lanes_)}, ir::zero(vi));
+    const Stmt find = columns(
+        [&](const Expr& d) { return ir::store(peak_, {vec(0, lanes_)}, ir::max(peak, magnitude_bits(value(d)))); });
+    const Var amax = ir::var("amax", DType::f32()), inverse = ir::var("inverse", DType::f32());
+    const Stmt codes = columns([&](const Expr& d) {
+      return put(d, ir::cast(DType::i8().with_lanes(lanes_), nearest_code(value(d), inverse)));
+    });
+    const Stmt scale = ir::store(scales, std::move(at), Expr(amax) * ir::f32(1.0 / 127.0));
+    const Expr largest = lanes_ == 1 ? peak : ir::vector_reduce(ir::ReduceOp::kMax, peak);
+    return ir::seq({keep, clear, find,
+                    ir::let(amax, ir::reinterpret(DType::f32(), largest),
+                            ir::let(inverse, inverse_scale(amax), ir::seq({codes, scale})))});
+  }
+
+  const EmitContext& c_;
+  const Heads h_;
+  const int64_t half_;
+  const int lanes_;
+  const bool integer_;
+  const Buffer head_, peak_;  // of integer caches: the head in f32, the largest magnitudes so far
+};
+
+// ---- attention: in q, positions, table_start, block_tables, kcache, vcache (kscale, vscale); out o
 //
 // Per row and KV head, the query heads of its group share every load of K and V. Online softmax (Milakov and Gimelshein
 // 2018) over strips of pages in ascending order: as many full pages at once as scores fit into registers, which spreads
@@ -170,7 +217,7 @@ class AttentionEmitter {
       page.push_back(ir::var("page"));
       next.push_back(ir::var("next"));
     }
-    Stmt body = ir::seq({scores(m, head, page, next), rescale(n, inside), accumulate(head, page, next)});
+    Stmt body = ir::seq({scores(m, head, page, next), rescale(head, page, inside), accumulate(head, page, next)});
     for (int64_t t = n; t-- > 0;) {
       const auto i = static_cast<size_t>(t);
       body = ir::let(next[i], index(c_.in[3], table + ir::min(first + n + t, last)), body);
@@ -206,13 +253,20 @@ class AttentionEmitter {
   }
 
   // The online softmax: a new maximum rescales what was summed so far; scores become probabilities.
-  Stmt rescale(int64_t n, const Expr* inside) const {
+  // Integer caches: a key's scale belongs to its score, a value's to its probability, once that is added to the total.
+  Stmt rescale(const Expr& head, const std::vector<Var>& page, const Expr* inside) const {
+    const bool integer = c_.in[4]->dtype == DType::i8();
+    const auto n = static_cast<int64_t>(page.size());
+    const auto scales = [&](size_t input, int64_t t) {
+      return ir::load(c_.in[input], {page[static_cast<size_t>(t)], head, ir::ramp(0, 1, kPage)});
+    };
     return heads([&](const Expr& g) {
       const Var fresh = ir::var("fresh", DType::f32()), fix = ir::var("fix", DType::f32());
       std::vector<Stmt> scale, update;
       Expr largest, sum = total_vec(g) * splat(fix, kPage);
       for (int64_t t = 0; t < n; ++t) {
         Expr scaled = score_vec(t, g) * ir::fimm(page_vec(), scale_);
+        if (integer) scaled = scaled * scales(6, t);
         Expr probability = ir::exp(score_vec(t, g) - splat(fresh, kPage));
         if (inside != nullptr) {
           scaled = ir::select(*inside, scaled, ir::fimm(page_vec(), -1e30));
@@ -224,6 +278,7 @@ class AttentionEmitter {
         sum = sum + score_vec(t, g);
       }
       update.push_back(set_total(g, sum));
+      for (int64_t t = 0; integer && t < n; ++t) update.push_back(set_scores(t, g, score_vec(t, g) * scales(7, t)));
       update.push_back(ir::store(top_, {g}, fresh));
       update.push_back(columns([&](const Expr& d) {
         return ir::store(acc_, {g, vec(d, lanes_)}, ir::load(acc_, {g, vec(d, lanes_)}) * splat(fix, lanes_));
@@ -282,10 +337,12 @@ OpDef rope_append() {
   return {"rope_append", OpKind::kExplicit,
           [](const Node& node, const std::vector<TensorType>& in) {
             const Heads h = heads_of(node);
-            return std::vector<TensorType>{
-                {DType::f32(), {in[0].shape[0], quant::round_up(h.heads * h.dim, quant::kLanes)}}, in[4], in[5]};
+            std::vector<TensorType> out = {
+                {DType::f32(), {in[0].shape[0], quant::round_up(h.heads * h.dim, quant::kLanes)}}};
+            out.insert(out.end(), in.begin() + 4, in.end());
+            return out;
           },
-          emit_rope_append, [](const Node&) -> int64_t { return 0; }};
+          [](const EmitContext& c) { return RopeAppendEmitter(c).emit(); }, [](const Node&) -> int64_t { return 0; }};
 }
 
 OpDef attention() {

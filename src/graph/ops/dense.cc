@@ -1,5 +1,6 @@
 // Linear layers: the weight as expressions (dequantization), float and integer matmuls, activation quantization.
 #include "graph/ops/ops.h"
+#include "graph/ops/rounding.h"
 
 namespace mlc::graph::ops {
 namespace {
@@ -42,14 +43,6 @@ Stmt emit_quantize(const EmitContext& c) {
     if (k % quant::kGroup == 0) return ir::load(c.in[0], {m, lanes});
     return ir::load(c.in[0], {m, lanes}, lanes < ir::broadcast(Expr(k), 16));
   };
-  // |x * inverse| <= 127: added to 1.5 * 2^23 it is rounded to a whole number (nearest even), which then stands in the
-  // low bits of the float; a conversion would have to look after values that do not fit.
-  auto codes_of = [&](const Expr& x, const Expr& inverse) {
-    constexpr double kRound = 12582912.0;
-    constexpr int64_t kRoundBits = 0x4B400000;
-    const Expr shifted = ir::fma(x, ir::broadcast(inverse, 16), ir::fimm(vf, kRound));
-    return ir::reinterpret(vi, shifted) - ir::imm(vi, kRoundBits);
-  };
   auto words_of = [&](const Expr& codes) {
     return ir::reinterpret(DType::i32().with_lanes(4), ir::cast(DType::i8().with_lanes(16), codes));
   };
@@ -59,20 +52,15 @@ Stmt emit_quantize(const EmitContext& c) {
         const Expr m = ir::floordiv(mg, groups), g = ir::floormod(mg, groups);
         const Var x0 = ir::var("x0", vf), x1 = ir::var("x1", vf), amax = ir::var("amax", DType::f32());
         const Var inverse = ir::var("inverse", DType::f32()), q0 = ir::var("q0", vi), q1 = ir::var("q1", vi);
-        // Magnitudes compare as the integers of their bits do, and NaN is the largest.
-        auto magnitude = [&](const Expr& x) { return ir::reinterpret(vi, x) & ir::imm(vi, 0x7FFFFFFF); };
-        const Expr largest =
-            ir::reinterpret(DType::f32(), ir::vector_reduce(ir::ReduceOp::kMax, ir::max(magnitude(x0), magnitude(x1))));
+        const Expr largest = ir::reinterpret(
+            DType::f32(), ir::vector_reduce(ir::ReduceOp::kMax, ir::max(magnitude_bits(x0), magnitude_bits(x1))));
         const Expr sum = ir::vector_reduce(ir::ReduceOp::kAdd, Expr(q0) + q1);
         Stmt stores = ir::seq({ir::store(c.out[0], {m, ir::ramp(g * 8, 1, 4)}, words_of(q0)),
                                ir::store(c.out[0], {m, ir::ramp(g * 8 + 4, 1, 4)}, words_of(q1)),
                                ir::store(c.out[1], {m, g}, Expr(amax) * ir::f32(1.0 / 127.0)),
                                ir::store(c.out[2], {m, g}, sum * ir::i32(-zero))});
-        stores = ir::let(q0, codes_of(x0, inverse), ir::let(q1, codes_of(x1, inverse), stores));
-        // An all-zero group has scale 0 and codes 0.
-        const Expr reciprocal =
-            ir::select(Expr(amax) > ir::f32(0), ir::f32(127) / ir::max(amax, ir::f32(1e-30)), ir::f32(0));
-        stores = ir::let(amax, largest, ir::let(inverse, reciprocal, stores));
+        stores = ir::let(q0, nearest_code(x0, inverse), ir::let(q1, nearest_code(x1, inverse), stores));
+        stores = ir::let(amax, largest, ir::let(inverse, inverse_scale(amax), stores));
         return ir::let(x0, x_at(m, g * quant::kGroup), ir::let(x1, x_at(m, g * quant::kGroup + 16), stores));
       },
       ir::ForKind::kParallel);

@@ -18,7 +18,8 @@ OpDef add();            // f32[T, Np], f32[T, Np] -> f32[T, Np]
 OpDef add_bias();       // f32[T, Np], f32[Np] -> f32[T, Np]
 OpDef silu_mul();       // gate and up side by side f32[T, (2I)p] -> f32[T, Ip]: silu(gate) * up; attr n = I
 // qkv f32[T, ..], rope_cos f32[T, D/2], rope_sin, slots i32[T], K cache, V cache -> q f32[T, heads*D], and appends to
-// both caches; attrs heads, kv_heads, head_dim. Rotates halves as Llama does (Su et al. 2021).
+// both caches; attrs heads, kv_heads, head_dim. Rotates halves as Llama does (Su et al. 2021). Caches of i8 have scales
+// beside them, f32 [N, kv_heads, 16] for K and for V, as two more inputs of both ops.
 OpDef rope_append();
 // q f32[T, heads*D], positions i32[T], table_start i32[T], block_tables i32[P], K cache, V cache -> f32[T, heads*D]:
 // causal attention over the paged cache (Kwon et al. 2023) with an online softmax (Milakov & Gimelshein 2018).
