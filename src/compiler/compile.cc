@@ -103,7 +103,7 @@ Result<void> assemble_stage(Work& w) {
   for (const std::string& f : w.options.target.features) {
     a.target_features += (a.target_features.empty() ? "" : ",") + f;
   }
-  a.layout_id = "n16k32-v1";
+  a.layout_id = "n16k32s4";
   const std::string json = artifact::write_json(a);
   w.dumper.write("artifact", [&] { return json; }, "json");
   w.dumper.write("plan", [&] { return artifact::print_plan(a); });

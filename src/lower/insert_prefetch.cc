@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "arith/simplify.h"
 #include "ir/visit.h"
 
 namespace mlc::lower {
@@ -56,7 +57,9 @@ class Inserter : public Mutator {
         if (w.buffer != load->buffer->name) continue;
         std::vector<Expr> at;
         at.reserve(load->indices.size());
-        for (const Expr& i : load->indices) at.push_back(substitute(first_lane(i), {{w.loop, Expr(w.loop) + w.ahead}}));
+        for (const Expr& i : load->indices) {
+          at.push_back(arith::simplify(substitute(first_lane(i), {{w.loop, Expr(w.loop) + w.ahead}})));
+        }
         const auto same = [&](const std::vector<Expr>& other) {
           return std::equal(at.begin(), at.end(), other.begin(), other.end(),
                             [](const Expr& a, const Expr& b) { return equal(a, b); });

@@ -1,5 +1,7 @@
 #include "quant/packed.h"
 
+#include <numeric>
+
 #include "quant/scheme.h"
 
 namespace mlc::quant {
@@ -20,7 +22,29 @@ Result<Storage> storage_of(const Scheme& scheme) {
 
 std::vector<Expr> to_exprs(const std::vector<int64_t>& shape) { return {shape.begin(), shape.end()}; }
 
-// A loop nest "for each column block in parallel, for each index of the rest" around one store.
+// [S, B]: see packed.h.
+std::vector<int64_t> block_shape(int64_t n, const std::vector<int64_t>& rest) {
+  const int64_t blocks = round_up(n, kLanes) / kLanes, streams = streams_of(blocks);
+  std::vector<int64_t> shape = {streams, blocks / streams};
+  shape.insert(shape.end(), rest.begin(), rest.end());
+  return shape;
+}
+
+// Where column n's block is: the first two indices.
+std::vector<Expr> block_at(const Buffer& b, const Expr& n, const std::vector<Expr>& rest) {
+  const Expr block = ir::floordiv(n, kLanes);
+  std::vector<Expr> at = {ir::floormod(block, b->shape[0]), ir::floordiv(block, b->shape[0])};
+  at.insert(at.end(), rest.begin(), rest.end());
+  return at;
+}
+
+// The column of a lane of the block at [i0, i1].
+Expr column_at(const std::vector<int64_t>& shape, const std::vector<Var>& i, const Expr& lane) {
+  return (Expr(i[1]) * shape[0] + i[0]) * kLanes + lane;
+}
+
+// A loop nest "for each index in parallel along the longer of the first two dimensions, for each of the rest" around
+// one store.
 ir::PrimFunc pack_func(const std::string& name, const std::vector<SourceTensor>& sources, DType dtype,
                        const std::vector<int64_t>& shape,
                        const std::function<Expr(const std::vector<Buffer>&, const std::vector<Var>&)>& value) {
@@ -33,18 +57,22 @@ ir::PrimFunc pack_func(const std::string& name, const std::vector<SourceTensor>&
   for (size_t d = 0; d < shape.size(); ++d) vars.push_back(ir::var("i" + std::to_string(d)));
   std::vector<Buffer> in(f.buffers.begin(), f.buffers.end() - 1);
   Stmt body = ir::store(packed, {vars.begin(), vars.end()}, value(in, vars));
+  std::vector<size_t> order(shape.size());  // of the loops, outermost first
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (shape.size() > 1 && shape[1] > shape[0]) std::swap(order[0], order[1]);
   for (size_t d = shape.size(); d-- > 0;) {
-    body = ir::for_(vars[d], 0, shape[d], body, d == 0 ? ir::ForKind::kParallel : ir::ForKind::kSerial);
+    const auto kind = d == 0 ? ir::ForKind::kParallel : ir::ForKind::kSerial;
+    body = ir::for_(vars[order[d]], 0, shape[order[d]], body, kind);
   }
   f.body = body;
   return f;
 }
 
 PackedTensor pack_float(const std::string& name, DType dtype, int64_t n, int64_t k) {
-  PackedTensor t{name, dtype, {round_up(n, kLanes) / kLanes, k, kLanes}, {{name, dtype, {n, k}}}, {}};
-  t.pack = pack_func("pack_float", t.sources, dtype, t.shape, [n](const auto& in, const auto& i) {
-    Expr row = Expr(i[0]) * kLanes + i[2];
-    return ir::load(in[0], {row, i[1]}, row < Expr(n));
+  PackedTensor t{name, dtype, block_shape(n, {k, kLanes}), {{name, dtype, {n, k}}}, {}};
+  t.pack = pack_func("pack_float", t.sources, dtype, t.shape, [&](const auto& in, const auto& i) {
+    Expr row = column_at(t.shape, i, i[3]);
+    return ir::load(in[0], {row, i[2]}, row < Expr(n));
   });
   return t;
 }
@@ -66,12 +94,12 @@ PackedTensor pack_codes(const std::string& prefix, Storage storage, int64_t n, i
   PackedTensor t;
   t.name = prefix + ".q_weight";
   t.dtype = DType::u32();
-  t.shape = {round_up(n, kLanes) / kLanes, groups, words, kLanes};
+  t.shape = block_shape(n, {groups, words, kLanes});
   t.sources = {{t.name, DType::u32(), {n, groups * words}}};
   t.pack = pack_func(storage == Storage::kInt4Group32 ? "pack_int4" : "pack_int8", t.sources, t.dtype, t.shape,
                      [&](const auto& in, const auto& i) {
-                       Expr row = Expr(i[0]) * kLanes + i[3];
-                       Expr word = ir::load(in[0], {row, Expr(i[1]) * words + i[2]}, row < Expr(n));
+                       Expr row = column_at(t.shape, i, i[4]);
+                       Expr word = ir::load(in[0], {row, Expr(i[2]) * words + i[3]}, row < Expr(n));
                        return storage == Storage::kInt4Group32 ? interleave_nibbles(word) : word;
                      });
   return t;
@@ -81,16 +109,18 @@ PackedTensor pack_scales(const std::string& prefix, DType dtype, int64_t n, int6
   PackedTensor t;
   t.name = prefix + ".q_scale";
   t.dtype = dtype;
-  t.shape = {round_up(n, kLanes) / kLanes, groups, kLanes};
+  t.shape = block_shape(n, {groups, kLanes});
   t.sources = {{t.name, dtype, {n, groups}}};
-  t.pack = pack_func("pack_scale", t.sources, dtype, t.shape, [n](const auto& in, const auto& i) {
-    Expr row = Expr(i[0]) * kLanes + i[2];
-    return ir::load(in[0], {row, i[1]}, row < Expr(n));
+  t.pack = pack_func("pack_scale", t.sources, dtype, t.shape, [&](const auto& in, const auto& i) {
+    Expr row = column_at(t.shape, i, i[3]);
+    return ir::load(in[0], {row, i[2]}, row < Expr(n));
   });
   return t;
 }
 
 }  // namespace
+
+int64_t streams_of(int64_t blocks) { return blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : 1; }
 
 Result<PackedLinear> PackedLinear::create(const std::string& scheme, const std::string& prefix, int64_t n, int64_t k) {
   MLC_TRY(const Scheme* found, scheme_by_name(scheme));
@@ -109,14 +139,14 @@ Result<PackedLinear> PackedLinear::create(const std::string& scheme, const std::
 
 Expr PackedLinear::scale(const std::vector<Buffer>& buffers, Expr n, Expr g) const {
   MLC_CHECK(is_quantized() && buffers.size() == 2);
-  return ir::cast(DType::f32(), ir::load(buffers[1], {ir::floordiv(n, kLanes), g, ir::floormod(n, kLanes)}));
+  return ir::cast(DType::f32(), ir::load(buffers[1], block_at(buffers[1], n, {g, ir::floormod(n, kLanes)})));
 }
 
 Expr PackedLinear::codes4(const std::vector<Buffer>& buffers, Expr n, Expr g, Expr s) const {
   MLC_CHECK(is_quantized() && buffers.size() == 2);
-  Expr block = ir::floordiv(n, kLanes), lane = ir::floormod(n, kLanes);
-  if (storage_ == Storage::kInt8Group32) return ir::load(buffers[0], {block, g, s, lane});
-  Expr word = ir::load(buffers[0], {block, g, ir::floordiv(s, 2), lane});
+  const Expr lane = ir::floormod(n, kLanes);
+  if (storage_ == Storage::kInt8Group32) return ir::load(buffers[0], block_at(buffers[0], n, {g, s, lane}));
+  Expr word = ir::load(buffers[0], block_at(buffers[0], n, {g, ir::floordiv(s, 2), lane}));
   Expr shift = ir::cast(DType::u32(), ir::floormod(s, 2)) * ir::u32(4);
   return (word >> shift) & ir::u32(0x0f0f0f0f);
 }
@@ -124,7 +154,7 @@ Expr PackedLinear::codes4(const std::vector<Buffer>& buffers, Expr n, Expr g, Ex
 Expr PackedLinear::value(const std::vector<Buffer>& buffers, Expr n, Expr k) const {
   if (storage_ == Storage::kFloat) {
     MLC_CHECK(buffers.size() == 1);
-    return ir::cast(DType::f32(), ir::load(buffers[0], {ir::floordiv(n, kLanes), k, ir::floormod(n, kLanes)}));
+    return ir::cast(DType::f32(), ir::load(buffers[0], block_at(buffers[0], n, {k, ir::floormod(n, kLanes)})));
   }
   Expr g = ir::floordiv(k, kGroup), r = ir::floormod(k, kGroup);
   Expr four = codes4(buffers, n, g, ir::floordiv(r, 4));

@@ -3,12 +3,15 @@
 // schemes times kernels is no matrix.
 //
 // Columns of the product (rows n of W) are interleaved by kLanes = 16, one vector lane each, and padded to a multiple:
-//   float schemes  data  [Np/16, K, 16]       f32, f16 or bf16
-//   int4 group-32  codes [Np/16, G, 4, 16]    u32: byte j of a lane's word i holds code(8i+j) low and code(8i+4+j) high
-//                  scales [Np/16, G, 16]      f16 or f32
-//   int8 group-32  codes [Np/16, G, 8, 16]    u32: byte j of word s is code(4s+j)
-//                  scales [Np/16, G, 16]
-// with G = ceil(K / 32) groups, codes unsigned with zero point zero(), w = (code - zero) * scale. A 512-bit load of one
+//   float schemes  data  [S, B, K, 16]       f32, f16 or bf16
+//   int4 group-32  codes [S, B, G, 4, 16]    u32: byte j of a lane's word i holds code(8i+j) low and code(8i+4+j) high
+//                  scales [S, B, G, 16]      f16 or f32
+//   int8 group-32  codes [S, B, G, 8, 16]    u32: byte j of word s is code(4s+j)
+//                  scales [S, B, G, 16]
+// S = streams(), B = Np / 16 / S: the S column blocks that a kernel of one row works on at once are in S places, and
+// each place goes on with the same place of the next S blocks, so that a core reads S long address streams (hardware
+// prefetchers lose a stream that ends after a few pages). Column block b = n / 16 is at [b % S, b / S].
+// G = ceil(K / 32) groups, codes unsigned with zero point zero(), w = (code - zero) * scale. A 512-bit load of one
 // row of words is 16 lanes x 4 codes, which is what the u8 x s8 dot-product instructions take; unpacking nibbles is one
 // AND and one shift for 64 codes. Padding has code 0 and scale 0.
 #pragma once
@@ -42,6 +45,9 @@ struct PackedTensor {
   ir::PrimFunc pack;
 };
 
+// The S of `blocks` column blocks: 4 where it divides them, else 2 or 1.
+int64_t streams_of(int64_t blocks);
+
 // The kinds of storage; one scheme of quant/ maps to one kind.
 enum class Storage { kFloat, kInt4Group32, kInt8Group32 };
 
@@ -57,6 +63,7 @@ class PackedLinear {
   Storage storage() const { return storage_; }
   bool is_quantized() const { return storage_ != Storage::kFloat; }
   int64_t zero() const { return storage_ == Storage::kInt4Group32 ? 7 : 127; }
+  int64_t streams() const { return streams_of(n_padded() / kLanes); }
   const std::vector<PackedTensor>& tensors() const { return tensors_; }
 
   // Expressions over buffers made for tensors(), in order. n, k, g, s: i64 expressions.
