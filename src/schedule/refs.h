@@ -1,6 +1,7 @@
 // Handles that a schedule gives out, and the other value types that instructions carry.
 //
 //   BlockRef b = *s.block("C");   LoopRef i = s.loops(b)->at(0);   // printed as b0, l0
+//   ValueRef v = *s.sample_categorical("lanes", {8, 16}, {0.5, 0.5}, 16);   // printed as v0
 //
 // A handle is a number. It stays valid while other parts of the function change; using it after its loop or block was
 // replaced is an error that says so.
@@ -23,7 +24,15 @@ struct LoopRef {
   int id = -1;
   bool operator==(const LoopRef&) const = default;
 };
-using Ref = std::variant<BlockRef, LoopRef>;
+// A number that a sampling instruction chose.
+struct ValueRef {
+  int id = -1;
+  bool operator==(const ValueRef&) const = default;
+};
+using Ref = std::variant<BlockRef, LoopRef, ValueRef>;
+
+// A number in an instruction: written out, or one that was sampled before.
+using Number = std::variant<int64_t, ValueRef>;
 
 // A map of indices, as a function: inputs are fresh i64 variables, outputs are made of them, constants and + - * // %.
 // It prints as "(i, j) -> (i // 16, j, i % 16)".

@@ -69,6 +69,10 @@ Result<std::vector<Ref>> Schedule::run(const Instruction& instruction) {
     outputs.push_back(LoopRef{static_cast<int>(next.loops.size())});
     next.loops.push_back(v);
   }
+  for (int64_t v : change->values) {
+    outputs.push_back(ValueRef{static_cast<int>(next.values.size())});
+    next.values.push_back(v);
+  }
   if (!change->body.same_as(state_.func.body)) {
     next.func.body = change->body;
     auto legal = check_all_loops(next);
@@ -102,7 +106,16 @@ Result<std::vector<T>> many(Result<std::vector<Ref>> r) {
 
 Result<BlockRef> Schedule::block(const std::string& name) { return one<BlockRef>(run(GetBlock{name})); }
 Result<std::vector<LoopRef>> Schedule::loops(BlockRef b) { return many<LoopRef>(run(GetLoops{b})); }
-Result<std::vector<LoopRef>> Schedule::split(LoopRef loop, std::vector<int64_t> factors) {
+Result<ValueRef> Schedule::sample_categorical(std::string name, std::vector<int64_t> candidates,
+                                              std::vector<double> probabilities, int64_t decision) {
+  return one<ValueRef>(
+      run(SampleCategorical{std::move(name), std::move(candidates), std::move(probabilities), decision}));
+}
+Result<std::vector<ValueRef>> Schedule::sample_perfect_tile(std::string name, LoopRef loop, int64_t max_innermost,
+                                                            std::vector<int64_t> decision) {
+  return many<ValueRef>(run(SamplePerfectTile{std::move(name), loop, max_innermost, std::move(decision)}));
+}
+Result<std::vector<LoopRef>> Schedule::split(LoopRef loop, std::vector<Number> factors) {
   return many<LoopRef>(run(Split{loop, std::move(factors)}));
 }
 Result<LoopRef> Schedule::fuse(std::vector<LoopRef> l) { return one<LoopRef>(run(Fuse{std::move(l)})); }
@@ -154,26 +167,48 @@ const For* Schedule::find(LoopRef loop) const {
   auto at = state_.find(loop);
   return at ? at->node : nullptr;
 }
+int64_t Schedule::value(ValueRef v) const {
+  auto value = state_.value(v);
+  MLC_CHECK(value, "{}", value.error().message);
+  return *value;
+}
+
+namespace {
+
+// What the values of a trace are in the schedule that replays it.
+struct Replayed {
+  std::map<int, BlockRef> blocks;
+  std::map<int, LoopRef> loops;
+  std::map<int, ValueRef> values;
+
+  Result<Ref> find(const Ref& r) const {
+    auto look_up = [](const auto& known, char kind, int id) -> Result<Ref> {
+      if (auto it = known.find(id); it != known.end()) return Ref(it->second);
+      return error("{}{} is used before an instruction gives it", kind, id);
+    };
+    if (const BlockRef* b = std::get_if<BlockRef>(&r)) return look_up(blocks, 'b', b->id);
+    if (const LoopRef* l = std::get_if<LoopRef>(&r)) return look_up(loops, 'l', l->id);
+    return look_up(values, 'v', std::get<ValueRef>(r).id);
+  }
+  // False: they are of different kinds.
+  bool bind(const Ref& in_trace, const Ref& made) {
+    if (in_trace.index() != made.index()) return false;
+    if (const BlockRef* b = std::get_if<BlockRef>(&made)) blocks[std::get<BlockRef>(in_trace).id] = *b;
+    if (const LoopRef* l = std::get_if<LoopRef>(&made)) loops[std::get<LoopRef>(in_trace).id] = *l;
+    if (const ValueRef* v = std::get_if<ValueRef>(&made)) values[std::get<ValueRef>(in_trace).id] = *v;
+    return true;
+  }
+};
+
+}  // namespace
 
 Result<Schedule> replay(const PrimFunc& f, const Trace& trace) {
   Schedule s(f);
-  std::map<int, BlockRef> blocks;
-  std::map<int, LoopRef> loops;
+  Replayed replayed;
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     const Step& step = trace.steps[i];
     Result<void> known;
-    Instruction mapped = map_refs(
-        step.instruction,
-        [&](const Ref& r) -> Result<Ref> {
-          if (const BlockRef* b = std::get_if<BlockRef>(&r)) {
-            if (auto it = blocks.find(b->id); it != blocks.end()) return Ref(it->second);
-            return error("b{} is used before an instruction gives it", b->id);
-          }
-          const LoopRef l = std::get<LoopRef>(r);
-          if (auto it = loops.find(l.id); it != loops.end()) return Ref(it->second);
-          return error("l{} is used before an instruction gives it", l.id);
-        },
-        &known);
+    Instruction mapped = map_refs(step.instruction, [&](const Ref& r) { return replayed.find(r); }, &known);
     if (!known) return std::move(known).error().context("trace line {}, {}", i + 1, print(step.instruction));
     auto outputs = s.run(mapped);
     if (!outputs) return std::move(outputs).error().context("trace line {}", i + 1);
@@ -182,13 +217,7 @@ Result<Schedule> replay(const PrimFunc& f, const Trace& trace) {
                    outputs->size(), step.outputs.size());
     }
     for (size_t k = 0; k < outputs->size(); ++k) {
-      const BlockRef* b = std::get_if<BlockRef>(&step.outputs[k]);
-      const LoopRef* l = std::get_if<LoopRef>(&step.outputs[k]);
-      if (b && std::get_if<BlockRef>(&(*outputs)[k])) {
-        blocks[b->id] = std::get<BlockRef>((*outputs)[k]);
-      } else if (l && std::get_if<LoopRef>(&(*outputs)[k])) {
-        loops[l->id] = std::get<LoopRef>((*outputs)[k]);
-      } else {
+      if (!replayed.bind(step.outputs[k], (*outputs)[k])) {
         return error("trace line {}: output {} of {} is of the other kind", i + 1, k + 1, print(step.instruction));
       }
     }

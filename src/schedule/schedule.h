@@ -37,7 +37,12 @@ class Schedule {
   Result<BlockRef> block(const std::string& name);
   Result<std::vector<LoopRef>> loops(BlockRef block);
 
-  Result<std::vector<LoopRef>> split(LoopRef loop, std::vector<int64_t> factors);
+  Result<ValueRef> sample_categorical(std::string name, std::vector<int64_t> candidates,
+                                      std::vector<double> probabilities, int64_t decision);
+  Result<std::vector<ValueRef>> sample_perfect_tile(std::string name, LoopRef loop, int64_t max_innermost,
+                                                    std::vector<int64_t> decision);
+
+  Result<std::vector<LoopRef>> split(LoopRef loop, std::vector<Number> factors);
   Result<LoopRef> fuse(std::vector<LoopRef> loops);
   Result<void> reorder(std::vector<LoopRef> loops);
   Result<void> parallel(LoopRef loop);
@@ -64,6 +69,7 @@ class Schedule {
   bool has_block(const std::string& name) const;
   const ir::Block* find(BlockRef block) const;  // null when it is gone
   const ir::For* find(LoopRef loop) const;
+  int64_t value(ValueRef v) const;  // of this schedule
 
  private:
   State state_;

@@ -53,6 +53,13 @@ Result<BlockAt> State::find(BlockRef ref) const {
   return at;
 }
 
+Result<int64_t> State::value(const Number& n) const {
+  if (const int64_t* written = std::get_if<int64_t>(&n)) return *written;
+  const int id = std::get<ValueRef>(n).id;
+  if (id < 0 || static_cast<size_t>(id) >= values.size()) return error("v{} names no value of this schedule", id);
+  return values[static_cast<size_t>(id)];
+}
+
 Result<BlockAt> State::find_block(const std::string& name) const {
   auto path = path_to_block(func.body, name);
   if (!path) {

@@ -28,6 +28,7 @@ struct State {
   ir::PrimFunc func;
   std::vector<std::string> blocks;  // BlockRef.id -> name
   std::vector<ir::Var> loops;       // LoopRef.id -> variable
+  std::vector<int64_t> values;      // ValueRef.id -> what was chosen
   // Facts about the function as it was given: blocks that had a predicate of their own (it is part of their meaning,
   // and moving them would lose it), and loops that were parallel already (trusted, not checked again).
   std::set<std::string> guarded_blocks;
@@ -35,14 +36,16 @@ struct State {
 
   Result<LoopAt> find(LoopRef ref) const;
   Result<BlockAt> find(BlockRef ref) const;
+  Result<int64_t> value(const Number& n) const;
   Result<BlockAt> find_block(const std::string& name) const;
   std::string label(const ir::Var& loop) const;  // "loop l3 (i)", or "loop i" when it has no handle
 };
 
 struct Change {
   ir::Stmt body;                    // the new body of the function
-  std::vector<std::string> blocks;  // outputs of the instruction: blocks first, then loops
+  std::vector<std::string> blocks;  // outputs of the instruction: blocks first, then loops, then values
   std::vector<ir::Var> loops;
+  std::vector<int64_t> values = {};
 };
 
 }  // namespace mlc::schedule

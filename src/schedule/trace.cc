@@ -1,6 +1,8 @@
 #include "schedule/trace.h"
 
 #include <cctype>
+#include <charconv>
+#include <cmath>
 
 namespace mlc::schedule {
 
@@ -70,12 +72,17 @@ std::string index_text(const Expr& e, int outer) {
 
 std::string text(BlockRef b) { return fmt::format("b{}", b.id); }
 std::string text(LoopRef l) { return fmt::format("l{}", l.id); }
+std::string text(ValueRef v) { return fmt::format("v{}", v.id); }
 std::string text(int64_t v) { return fmt::format("{}", v); }
+std::string text(double v) { return fmt::format("{}", v); }
 std::string text(const std::string& s) { return quoted(s); }
 std::string text(Scope s) { return quoted(scope_name(s)); }
 std::string text(const IndexMap& m) { return print(m); }
 std::string text(const AnnotationValue& v) {
   return std::visit([](const auto& x) { return text(x); }, v);
+}
+std::string text(const Number& n) {
+  return std::visit([](const auto& x) { return text(x); }, n);
 }
 template <typename T>
 std::string text(const std::vector<T>& list) {
@@ -168,6 +175,14 @@ class Reader {
     at_ = end;
     return v;
   }
+  Result<double> real() {
+    peek();
+    double v = 0;
+    const auto [end, ec] = std::from_chars(s_.data() + at_, s_.data() + s_.size(), v);
+    if (ec != std::errc() || !std::isfinite(v)) return expected("a number");
+    at_ = static_cast<size_t>(end - s_.data());
+    return v;
+  }
   Result<std::string> quoted_string() {
     if (!accept("\"")) return expected("a string in quotes");
     std::string out;
@@ -187,11 +202,12 @@ class Reader {
 
 Result<void> read(Reader& r, Ref& out) {
   const char kind = r.peek();
-  if (kind != 'b' && kind != 'l') return r.expected("b<number> or l<number>");
+  if (kind != 'b' && kind != 'l' && kind != 'v') return r.expected("b<number>, l<number> or v<number>");
   r.accept(std::string_view(&kind, 1));
   MLC_TRY(const int64_t id, r.number());
   if (id < 0 || id > 1'000'000) return r.expected("a number up to 1000000");
-  out = kind == 'b' ? Ref(BlockRef{static_cast<int>(id)}) : Ref(LoopRef{static_cast<int>(id)});
+  const int number = static_cast<int>(id);
+  out = kind == 'b' ? Ref(BlockRef{number}) : kind == 'l' ? Ref(LoopRef{number}) : Ref(ValueRef{number});
   return {};
 }
 template <typename T>
@@ -204,6 +220,20 @@ Result<void> read_ref(Reader& r, T& out, const char* what) {
 }
 Result<void> read(Reader& r, BlockRef& out) { return read_ref(r, out, "block"); }
 Result<void> read(Reader& r, LoopRef& out) { return read_ref(r, out, "loop"); }
+Result<void> read(Reader& r, double& out) {
+  MLC_TRY(out, r.real());
+  return {};
+}
+Result<void> read(Reader& r, Number& out) {
+  if (r.peek() == 'v') {
+    Ref ref;
+    MLC_TRY_VOID(read(r, ref));
+    out = std::get<ValueRef>(ref);
+  } else {
+    MLC_TRY(out, r.number());
+  }
+  return {};
+}
 Result<void> read(Reader& r, int64_t& out) {
   MLC_TRY(out, r.number());
   return {};
@@ -418,6 +448,11 @@ struct RefMapper {
   void operator()(LoopRef& l) const { map(l); }
   void operator()(std::vector<LoopRef>& ls) const {
     for (LoopRef& l : ls) map(l);
+  }
+  void operator()(std::vector<Number>& numbers) const {
+    for (Number& n : numbers) {
+      if (ValueRef* v = std::get_if<ValueRef>(&n)) map(*v);
+    }
   }
 };
 

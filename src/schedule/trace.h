@@ -33,6 +33,8 @@
 #include "schedule/primitives/reverse_compute_at.h"
 #include "schedule/primitives/reverse_compute_inline.h"
 #include "schedule/primitives/rfactor.h"
+#include "schedule/primitives/sample_categorical.h"
+#include "schedule/primitives/sample_perfect_tile.h"
 #include "schedule/primitives/set_scope.h"
 #include "schedule/primitives/split.h"
 #include "schedule/primitives/tensorize.h"
@@ -43,10 +45,10 @@
 
 namespace mlc::schedule {
 
-using Instruction =
-    std::variant<GetBlock, GetLoops, Split, Fuse, Reorder, Parallel, Vectorize, Unroll, Bind, ComputeAt,
-                 ReverseComputeAt, ComputeInline, ReverseComputeInline, CacheRead, CacheWrite, DecomposeReduction,
-                 Rfactor, Blockize, Tensorize, TransformLayout, PadEinsum, SetScope, AnnotateLoop, AnnotateBlock>;
+using Instruction = std::variant<GetBlock, GetLoops, SampleCategorical, SamplePerfectTile, Split, Fuse, Reorder,
+                                 Parallel, Vectorize, Unroll, Bind, ComputeAt, ReverseComputeAt, ComputeInline,
+                                 ReverseComputeInline, CacheRead, CacheWrite, DecomposeReduction, Rfactor, Blockize,
+                                 Tensorize, TransformLayout, PadEinsum, SetScope, AnnotateLoop, AnnotateBlock>;
 
 struct Step {
   Instruction instruction;

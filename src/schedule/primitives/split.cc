@@ -44,7 +44,12 @@ Result<Change> apply(const State& s, const Split& x) {
   MLC_TRY(LoopAt at, s.find(x.loop));
   MLC_TRY_VOID(expect_serial(at, "split"));
   const arith::Bounds bounds = bounds_along(s.func, at.path);
-  MLC_TRY(std::vector<Expr> extents, extents_of(at, x.factors, bounds));
+  std::vector<int64_t> factors;
+  for (const Number& n : x.factors) {
+    MLC_TRY(const int64_t factor, s.value(n));
+    factors.push_back(factor);
+  }
+  MLC_TRY(std::vector<Expr> extents, extents_of(at, factors, bounds));
   Change c;
   std::vector<LoopSpec> loops;
   Expr index, covered;

@@ -19,7 +19,7 @@ namespace mlc::schedule {
 struct Split {
   static constexpr const char* kName = "split";
   LoopRef loop;
-  std::vector<int64_t> factors;  // outermost first; one may be -1
+  std::vector<Number> factors;  // outermost first; one may be -1
 
   template <typename Self>
   static auto fields(Self& x) {

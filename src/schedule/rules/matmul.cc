@@ -45,13 +45,21 @@ Names find_names(const ir::PrimFunc& f) {
   return names;
 }
 
-// Column blocks of 16 that one kernel instance works on: as many as keep sums and products in registers, and divide
-// the number of blocks.
+// Column blocks of 16 that one kernel instance works on, chosen by hand: as many as keep sums and products in
+// registers, and divide the number of blocks.
 int64_t column_blocks(int64_t columns, int64_t row_tile, const target::Target& target) {
   const int64_t registers = target.vector_bits() >= 512 ? 16 : 4;  // for sums; as many again for products and operands
   int64_t blocks = std::max<int64_t>(1, std::min<int64_t>(4, registers / 2 / row_tile));
   while ((columns / kLanes) % blocks != 0) blocks /= 2;
   return blocks;
+}
+
+std::vector<int64_t> divisors(int64_t n, int64_t most) {
+  std::vector<int64_t> out;
+  for (int64_t d = 1; d <= most; ++d) {
+    if (n % d == 0) out.push_back(d);
+  }
+  return out;
 }
 
 // Weights come from memory once per step, whatever the number of rows; asking for the next column blocks while these
@@ -60,23 +68,27 @@ int64_t column_blocks(int64_t columns, int64_t row_tile, const target::Target& t
 constexpr int64_t kGroupsAhead = 8;     // 2 KB of 4-bit codes
 constexpr int64_t kElementsAhead = 64;  // 2 KB of 16-bit floats
 
-Result<void> prefetch_weights(Schedule& s, LoopRef columns, int64_t row_tile, bool groups,
-                              const target::Target& target) {
-  LoopRef loop = columns;
-  int64_t ahead = 1;
-  if (row_tile == 1) {
-    if (target.cpu.rfind("znver", 0) == 0) return {};
-    MLC_TRY(BlockRef matmul, s.block("matmul"));
-    MLC_TRY(auto loops, s.loops(matmul));
-    loop = loops[2];  // the reduction: behind column blocks and rows
-    ahead = groups ? kGroupsAhead : kElementsAhead;
-  }
+Result<void> prefetch_into(Schedule& s, LoopRef loop, int64_t ahead) {
+  if (ahead == 0) return {};
   const ir::PrimFunc f = s.func();
   for (const ir::Buffer& b : f.buffers) {
     if (b->shape.size() < 3) continue;  // activations, results and biases
     MLC_TRY_VOID(s.annotate(loop, "prefetch_" + b->name, ahead));
   }
   return {};
+}
+
+Result<void> prefetch_weights(Schedule& s, const Decisions& decisions, LoopRef columns, int64_t row_tile, bool groups,
+                              const target::Target& target) {
+  const int64_t step = groups ? kGroupsAhead : kElementsAhead;
+  const bool by_reduction = row_tile == 1 && target.cpu.rfind("znver", 0) != 0;
+  MLC_TRY(const int64_t blocks_ahead, choose(s, decisions, {"prefetch_blocks", {0, 1, 2}}, row_tile == 1 ? 0 : 1));
+  MLC_TRY(const int64_t steps_ahead,
+          choose(s, decisions, {"prefetch_steps", {0, step / 2, step, 2 * step, 4 * step}}, by_reduction ? step : 0));
+  MLC_TRY(BlockRef matmul, s.block("matmul"));
+  MLC_TRY(auto loops, s.loops(matmul));
+  MLC_TRY_VOID(prefetch_into(s, columns, blocks_ahead));
+  return prefetch_into(s, loops[2], steps_ahead);  // the reduction: behind column blocks and rows
 }
 
 // The loops of a block under the tile loop.
@@ -125,7 +137,7 @@ Result<void> tile_reduction(Schedule& s, BlockRef block, size_t outside, int64_t
 
 }  // namespace
 
-Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target) {
+Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target, const Decisions& decisions) {
   Schedule s(f);
   Names names = find_names(f);
   const int64_t tile = std::get<int64_t>(f.attrs.at("row_tile"));
@@ -141,7 +153,9 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   // Tile the output: [no, m or mt, (mi), nb, ni].
   MLC_TRY(auto loops, s.loops(out));
   const LoopRef column = loops.back(), rows = loops[0];
-  const int64_t blocks = column_blocks(*ir::as_const_int(s.find(column)->extent), tile, target);
+  const int64_t columns = *ir::as_const_int(s.find(column)->extent);
+  MLC_TRY(const int64_t blocks,
+          choose(s, decisions, {"column_blocks", divisors(columns / kLanes, 8)}, column_blocks(columns, tile, target)));
   MLC_TRY(auto parts, s.split(column, {-1, blocks, kLanes}));
   std::vector<LoopRef> order = {parts[0], rows};
   if (tile > 1) order.push_back(loops[1]);
@@ -179,7 +193,7 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   MLC_TRY_VOID(s.unroll(parts[1]));
   MLC_TRY_VOID(s.vectorize(parts[2]));
   MLC_TRY_VOID(s.parallel(parts[0]));
-  MLC_TRY_VOID(prefetch_weights(s, parts[0], tile, !names.dot.empty(), target));
+  MLC_TRY_VOID(prefetch_weights(s, decisions, parts[0], tile, !names.dot.empty(), target));
   return s;
 }
 

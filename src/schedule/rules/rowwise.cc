@@ -16,20 +16,27 @@ std::vector<std::string> block_names(const ir::PrimFunc& f) {
   return names;
 }
 
-Result<void> vectorize_columns(Schedule& s, BlockRef block) {
+constexpr int64_t kLanes = 16;
+
+Result<void> vectorize_columns(Schedule& s, BlockRef block, const Decisions& decisions) {
   const ir::Block* b = s.find(block);
   if (b == nullptr || b->annotations.count("vectorize") == 0) return {};
   MLC_TRY(auto loops, s.loops(block));
   const ir::For* inner = s.find(loops.back());
   const int64_t* extent = ir::as_const_int(inner->extent);
-  if (extent == nullptr || *extent % 16 != 0) return {};
-  MLC_TRY(auto parts, s.split(loops.back(), {-1, 16}));
+  if (extent == nullptr || *extent % kLanes != 0) return {};
+  Categorical lanes{"lanes", {}};
+  for (int64_t n : {8, 16, 32, 64}) {
+    if (*extent % n == 0) lanes.candidates.push_back(n);
+  }
+  MLC_TRY(const int64_t chosen, choose(s, decisions, lanes, kLanes));
+  MLC_TRY(auto parts, s.split(loops.back(), {-1, chosen}));
   return s.vectorize(parts[1]);
 }
 
 }  // namespace
 
-Result<Schedule> rowwise_rule(const ir::PrimFunc& f, const target::Target&) {
+Result<Schedule> rowwise_rule(const ir::PrimFunc& f, const target::Target&, const Decisions& decisions) {
   Schedule s(f);
   const std::vector<std::string> names = block_names(f);
   if (names.empty()) return s;
@@ -42,7 +49,7 @@ Result<Schedule> rowwise_rule(const ir::PrimFunc& f, const target::Target&) {
     MLC_TRY_VOID(s.compute_at(producer, rows));
     MLC_TRY_VOID(s.set_scope(producer, buffer, ir::Scope::kLocal));
   }
-  MLC_TRY_VOID(vectorize_columns(s, last));
+  MLC_TRY_VOID(vectorize_columns(s, last, decisions));
   MLC_TRY_VOID(s.parallel(rows));
   return s;
 }
