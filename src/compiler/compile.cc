@@ -9,6 +9,7 @@
 #include "codegen/llvm/link.h"
 #include "compiler/assemble.h"
 #include "compiler/build_id.h"
+#include "compiler/tuning/defaults.h"
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "lower/pipeline.h"
@@ -62,7 +63,8 @@ Result<void> to_ir_stage(Work& w) {
 }
 
 Result<void> schedule_stage(Work& w) {
-  MLC_TRY(w.module, schedule::schedule_all(w.module, w.options.target));
+  const auto decided = [&](const ir::PrimFunc& f) { return decide(f, w.options.target, w.options.tuning.get()); };
+  MLC_TRY(w.module, schedule::schedule_all(w.module, w.options.target, decided));
   w.dumper.write("scheduled", [&] { return ir::print(w.module); }, "tir");
   return ir::verify(w.module, ir::Level::kScheduled);
 }
@@ -103,7 +105,7 @@ Result<void> assemble_stage(Work& w) {
   for (const std::string& f : w.options.target.features) {
     a.target_features += (a.target_features.empty() ? "" : ",") + f;
   }
-  a.layout_id = "n16k32s4";
+  a.layout_id = kLayoutId;
   const std::string json = artifact::write_json(a);
   w.dumper.write("artifact", [&] { return json; }, "json");
   w.dumper.write("plan", [&] { return artifact::print_plan(a); });
@@ -159,8 +161,17 @@ std::string compile_key(const model::ModelConfig& config, const std::string& sch
   key["opt"] = o.opt_level;
   key["abi"] = artifact::kAbiVersion;
   key["llvm"] = codegen::llvm_version();
-  key["build"] = build_id();
+  key["tuning"] = o.tuning ? o.tuning->digest(o.target.str()) : "";
+  key["build"] = build_id();  // shipped defaults are part of the program
   return key.dump();
+}
+
+Result<ModelKernels> model_kernels(const model::ModelConfig& config, const std::string& scheme,
+                                   const CompileOptions& options) {
+  MLC_TRY(CompileOptions resolved, resolve_options(config, options));
+  Work w{.config = config, .scheme = scheme, .options = resolved};
+  for (auto stage : {build_stage, optimize_stage, to_ir_stage}) MLC_TRY_VOID(stage(w));
+  return ModelKernels{std::move(w.module), std::move(w.artifact.plan)};
 }
 
 Result<artifact::Artifact> compile_model(const model::ModelConfig& config, const std::string& scheme,

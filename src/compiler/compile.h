@@ -8,18 +8,23 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "artifact/artifact.h"
 #include "base/result.h"
 #include "compiler/dump.h"
+#include "compiler/tuning/database.h"
 #include "graph/optimize.h"
 #include "graph/to_ir.h"
 #include "model/config.h"
 #include "target/target.h"
 
 namespace mlc::compiler {
+
+// How packed weights lie: changes when packed bytes do.
+inline constexpr const char* kLayoutId = "n16k32s4";
 
 struct CompileOptions {
   target::Target target;
@@ -30,6 +35,7 @@ struct CompileOptions {
   std::optional<DType> kv_dtype;                           // f32, f16, bf16 or i8; none: the scheme's float type
   int opt_level = 3;                                       // LLVM's
   int num_threads = 1;                                     // compiling in parallel; does not change the result
+  std::shared_ptr<const TuningDatabase> tuning;            // consulted before the shipped defaults; may be null
   std::function<void(const std::string& stage)> progress;  // may be empty
 };
 
@@ -40,6 +46,14 @@ Result<CompileOptions> resolve_options(const model::ModelConfig& config, const s
 // Compiles and links to `out_path` (complete or not there at all); returns the artifact that is embedded in it.
 Result<artifact::Artifact> compile_model(const model::ModelConfig& config, const std::string& scheme,
                                          const CompileOptions& options, const std::string& out_path);
+
+// The kernels of a model before they are scheduled, and the plan that calls them: what the tuner works on.
+struct ModelKernels {
+  ir::Module module;
+  artifact::Plan plan;
+};
+Result<ModelKernels> model_kernels(const model::ModelConfig& config, const std::string& scheme,
+                                   const CompileOptions& options);
 
 // Everything that decides the library's bytes, as stable text: the compile cache hashes it.
 std::string compile_key(const model::ModelConfig& config, const std::string& scheme, const CompileOptions& options);

@@ -38,13 +38,15 @@ Result<ir::Module> schedule_all(const ir::Module& m, const target::Target& targe
   for (const ir::PrimFunc& f : m.functions) {
     const Decisions decisions = decided ? decided(f) : Decisions{};
     auto scheduled = schedule_func(f, target, decisions);
-    if (!scheduled && !decisions.empty()) {
+    const bool fits = scheduled.has_value();
+    if (!fits && !decisions.empty()) {
       log::warn("tuned decisions for {} do not fit and are left aside ({})", f.name, scheduled.error().message);
       scheduled = schedule_func(f, target);
     }
     if (!scheduled) return std::move(scheduled).error();
     ir::PrimFunc done = scheduled->func();
     done.attrs["stage"] = std::string("scheduled");
+    if (!decisions.empty()) done.attrs["decided"] = print(fits ? decisions : Decisions{});  // for dumps
     out.functions.push_back(std::move(done));
   }
   return out;
