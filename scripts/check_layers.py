@@ -12,7 +12,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#include\s+"([a-z_]+)/')
 # What tests may use besides the layers: they compare towers with each other.
-TEST_EXTRA = {"codegen": {"lower", "schedule", "arith", "runtime", "graph", "quant"}, "graph": {"lower"}, "schedule": {"lower"}}
+TEST_EXTRA = {"codegen": {"lower", "schedule", "arith", "runtime", "graph", "quant"}, "graph": {"lower"}, "schedule": {"lower"}, "tune": {"model"}}
 
 
 def read_layers():

@@ -3,13 +3,12 @@
 
 #include <memory>
 
-#include "base/file.h"
-#include "model/presets.h"
 #include "quant/scheme.h"
 #include "tools/command.h"
 #include "tools/model_dir.h"
 #include "tools/overrides.h"
 #include "tools/progress.h"
+#include "tools/subject.h"
 
 namespace mlc::tools {
 namespace {
@@ -19,40 +18,8 @@ struct Options {
   std::string output, overrides, model_type = "auto", debug_dump;
 };
 
-struct Subject {
-  model::ModelConfig config;
-  std::string scheme;
-  int64_t context_window_size = 0;
-};
-
-// A directory with mlc-chat-config.json or config.json, such a file, or the name of a preset.
-Result<Subject> find_subject(const Options& o) {
-  Subject s;
-  s.scheme = o.flags.quantization;
-  const std::string& model = o.flags.model;
-  if (path_exists(join_path(model, "mlc-chat-config.json")) || model.ends_with("mlc-chat-config.json")) {
-    MLC_TRY(model::ChatConfig chat, model::load_chat_config(model));
-    s.config = chat.model;
-    s.context_window_size = chat.context_window_size;
-    if (s.scheme.empty()) s.scheme = chat.quantization;
-  } else if (path_exists(model)) {
-    MLC_TRY(s.config, model::load_model_config(model));
-  } else {
-    auto preset = model::preset_config(model);
-    if (!preset) {
-      return error(ErrorCode::kNotFound, "there is no file or directory \"{}\", and it is not a preset: {}", model,
-                   preset.error().message);
-    }
-    s.config = *preset;
-  }
-  if (s.scheme.empty()) return error("--quantization is needed: {} does not name one", model);
-  MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(s.scheme));
-  s.scheme = scheme->name();
-  return s;
-}
-
 Result<int> compile(const Options& o) {
-  MLC_TRY(Subject subject, find_subject(o));
+  MLC_TRY(Subject subject, find_subject(o.flags.model, o.flags.quantization));
   if (o.model_type != "auto" && o.model_type != subject.config.model_type) {
     return error("--model-type is {}, but {} describes a {} model", o.model_type, o.flags.model,
                  subject.config.model_type);

@@ -22,6 +22,7 @@ const std::vector<Command>& all_commands() {
       {"compile", "Compile a model into a shared library", setup_compile},
       {"bench", "Measure prefill and decode speed beside this machine's limits", setup_bench},
       {"import", "Turn a llama2.c checkpoint into a Hugging Face directory", setup_import},
+      {"tune", "Search for faster schedules on this machine; merge, show and export what was found", setup_tune},
       {"opt", "Take an IR file from one compilation stage to another", setup_opt},
       {"cache", "List or prune what is cached", setup_cache},
       {"completion", "Print a shell completion script", setup_completion},
@@ -31,14 +32,18 @@ const std::vector<Command>& all_commands() {
 
 namespace {
 
-// "--prefill-chunk-size" of "serve" also reads $MLC_LLM_SERVE_PREFILL_CHUNK_SIZE.
-void add_environment_forms(CLI::App& command) {
+// "--prefill-chunk-size" of "serve" also reads $MLC_LLM_SERVE_PREFILL_CHUNK_SIZE, "--max-size" of "cache prune" reads
+// $MLC_LLM_CACHE_PRUNE_MAX_SIZE.
+void add_environment_forms(CLI::App& command, const std::string& parents = "") {
   for (CLI::Option* option : command.get_options()) {
     if (option->get_lnames().empty() || option->get_lnames()[0] == "help" || !option->get_envname().empty()) continue;
-    std::string name = "MLC_LLM_" + command.get_name() + "_" + option->get_lnames()[0];
+    std::string name = "MLC_LLM_" + parents + command.get_name() + "_" + option->get_lnames()[0];
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
     option->envname(name);
+  }
+  for (CLI::App* sub : command.get_subcommands([](CLI::App*) { return true; })) {
+    add_environment_forms(*sub, parents + command.get_name() + "_");
   }
 }
 

@@ -51,12 +51,34 @@ Result<std::optional<DType>> resolve_kv_dtype(const std::string& name) {
 
 int resolve_threads(int threads) { return threads > 0 ? threads : default_num_threads(); }
 
+std::string default_tuning_path() { return join_path(compiler::Cache::default_root(), "tuning.jsonl"); }
+
+Result<std::shared_ptr<const compiler::TuningDatabase>> open_tuning(const std::string& tuning_db) {
+  using compiler::TuningDatabase;
+  const bool automatic = tuning_db == "auto";
+  const std::string path = automatic ? default_tuning_path() : tuning_db;
+  if (tuning_db == "none" || (automatic && !path_exists(path))) return std::shared_ptr<const TuningDatabase>();
+  std::vector<std::string> problems;
+  auto db = TuningDatabase::load(path, automatic ? &problems : nullptr);
+  if (!db && automatic) {
+    log::warn("{}; going on without it", db.error().message);
+    return std::shared_ptr<const TuningDatabase>();
+  }
+  if (!db) return std::move(db).error().context("--tuning-db");
+  if (!problems.empty()) {
+    log::warn("{}; {} of {} tuning records are left out", problems[0], problems.size(),
+              problems.size() + db->records().size());
+  }
+  return std::make_shared<const TuningDatabase>(std::move(*db));
+}
+
 Result<compiler::CompileOptions> compile_options(const ModelFlags& flags) {
   compiler::CompileOptions o;
   MLC_TRY(o.target, resolve_device(flags));
   MLC_TRY(o.activation, resolve_activation(flags.activation));
   MLC_TRY(o.kv_dtype, resolve_kv_dtype(flags.kv_cache_dtype));
   MLC_TRY(o.opt_level, resolve_opt_level(flags.opt));
+  MLC_TRY(o.tuning, open_tuning(flags.tuning_db));
   o.num_threads = resolve_threads(flags.threads);
   o.context_window_size = flags.context_window_size;
   o.prefill_chunk_size = flags.prefill_chunk_size;
@@ -181,6 +203,9 @@ void add_compile_flags(CLI::App& app, ModelFlags& flags) {
                  "How keys and values are stored: auto (as the scheme's floats), f32, f16, bf16 or int8")
       ->capture_default_str();
   app.add_option("--opt", flags.opt, "Optimization level: O0, O1, O2, O3")->capture_default_str();
+  app.add_option("--tuning-db", flags.tuning_db,
+                 "Schedules that `mlc_llm tune` found: a file, none, or auto (the one in $MLC_LLM_HOME)")
+      ->capture_default_str();
   app.add_option("--threads", flags.threads, "Threads; 0: the cores that this process may use")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

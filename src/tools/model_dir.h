@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,7 @@ struct ModelFlags {
   std::string activation = "int8";      // int8 or f32
   std::string kv_cache_dtype = "auto";  // auto, f32, f16, bf16 or int8
   std::string opt = "O2";               // O0 … O3
+  std::string tuning_db = "auto";       // --tuning-db: auto, none or a file
   int threads = 0;                      // 0: the cores this process may use
   int64_t context_window_size = 0, prefill_chunk_size = 0, max_batch_size = 0;  // 0: the model's
 };
@@ -39,6 +41,10 @@ Result<target::Target> resolve_device(const ModelFlags& flags);
 Result<int> resolve_opt_level(const std::string& opt);
 Result<graph::Activation> resolve_activation(const std::string& name);
 int resolve_threads(int threads);
+// "auto": tuning.jsonl in the cache's directory if it is there, where damaged lines are left out with a warning;
+// "none"; or a file, which must be whole. Null: none.
+Result<std::shared_ptr<const compiler::TuningDatabase>> open_tuning(const std::string& tuning_db);
+std::string default_tuning_path();
 Result<compiler::CompileOptions> compile_options(const ModelFlags& flags);
 
 // Finds or makes the MLC model directory. Slow steps show their progress.

@@ -287,7 +287,7 @@ def test_a_file_that_is_no_library(home, mlc_dir, tmp_path, kind):
 # ------------------------------------------------------------------------------------------------ flags and values
 
 
-COMMANDS = "chat serve convert_weight gen_config compile bench opt cache completion import".split()
+COMMANDS = "chat serve convert_weight gen_config compile bench tune opt cache completion import".split()
 
 
 @pytest.mark.parametrize(

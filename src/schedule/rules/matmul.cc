@@ -78,17 +78,26 @@ Result<void> prefetch_into(Schedule& s, LoopRef loop, int64_t ahead) {
   return {};
 }
 
-Result<void> prefetch_weights(Schedule& s, const Decisions& decisions, LoopRef columns, int64_t row_tile, bool groups,
-                              const target::Target& target) {
-  const int64_t step = groups ? kGroupsAhead : kElementsAhead;
-  const bool by_reduction = row_tile == 1 && target.cpu.rfind("znver", 0) != 0;
-  MLC_TRY(const int64_t blocks_ahead, choose(s, decisions, {"prefetch_blocks", {0, 1, 2}}, row_tile == 1 ? 0 : 1));
-  MLC_TRY(const int64_t steps_ahead,
-          choose(s, decisions, {"prefetch_steps", {0, step / 2, step, 2 * step, 4 * step}}, by_reduction ? step : 0));
+// Several reduction steps in a trip of their loop, and weights asked for ahead of time.
+Result<void> stream_weights(Schedule& s, const Decisions& decisions, LoopRef columns, int64_t row_tile, bool groups,
+                            const target::Target& target) {
   MLC_TRY(BlockRef matmul, s.block("matmul"));
   MLC_TRY(auto loops, s.loops(matmul));
+  LoopRef reduction = loops[2];  // behind column blocks and rows
+  const int64_t steps = *ir::as_const_int(s.find(reduction)->extent);
+  MLC_TRY(const int64_t per_trip, choose(s, decisions, {"steps_per_trip", divisors(steps, 4)}, 1));
+  if (per_trip > 1) {
+    MLC_TRY(auto parts, s.split(reduction, {-1, per_trip}));
+    MLC_TRY_VOID(s.unroll(parts[1]));
+    reduction = parts[0];
+  }
+  const int64_t some = groups ? kGroupsAhead : kElementsAhead;
+  const bool by_steps = row_tile == 1 && target.cpu.rfind("znver", 0) != 0;
+  MLC_TRY(const int64_t blocks_ahead, choose(s, decisions, {"prefetch_blocks", {0, 1, 2}}, row_tile == 1 ? 0 : 1));
+  MLC_TRY(const int64_t steps_ahead,
+          choose(s, decisions, {"prefetch_steps", {0, some / 2, some, 2 * some, 4 * some}}, by_steps ? some : 0));
   MLC_TRY_VOID(prefetch_into(s, columns, blocks_ahead));
-  return prefetch_into(s, loops[2], steps_ahead);  // the reduction: behind column blocks and rows
+  return prefetch_into(s, reduction, steps_ahead / per_trip);
 }
 
 // The loops of a block under the tile loop.
@@ -193,7 +202,7 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   MLC_TRY_VOID(s.unroll(parts[1]));
   MLC_TRY_VOID(s.vectorize(parts[2]));
   MLC_TRY_VOID(s.parallel(parts[0]));
-  MLC_TRY_VOID(prefetch_weights(s, decisions, parts[0], tile, !names.dot.empty(), target));
+  MLC_TRY_VOID(stream_weights(s, decisions, parts[0], tile, !names.dot.empty(), target));
   return s;
 }
 

@@ -46,7 +46,7 @@ Result<ir::Module> schedule_all(const ir::Module& m, const target::Target& targe
     if (!scheduled) return std::move(scheduled).error();
     ir::PrimFunc done = scheduled->func();
     done.attrs["stage"] = std::string("scheduled");
-    if (!decisions.empty()) done.attrs["decided"] = print(fits ? decisions : Decisions{});  // for dumps
+    if (fits && !decisions.empty()) done.attrs["decided"] = print(decisions);  // shows in dumps
     out.functions.push_back(std::move(done));
   }
   return out;
