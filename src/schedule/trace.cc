@@ -266,7 +266,7 @@ Result<void> read(Reader& r, std::vector<T>& out) {
   out.clear();
   if (r.accept("]")) return {};
   do {
-    T item;
+    T item{};
     MLC_TRY_VOID(read(r, item));
     out.push_back(std::move(item));
   } while (r.accept(","));

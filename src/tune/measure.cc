@@ -19,6 +19,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kWeightBytes = 64 << 10;  // read-only buffers from here on are copied, so that they are cold
 constexpr size_t kMostSets = 64;
+// As runtime/plan_executor.h splits calls with much work.
+constexpr int64_t kMuchBytes = 1 << 20;
+constexpr int kPieces = 8;
 
 double median(std::vector<double> v) {
   std::sort(v.begin(), v.end());
@@ -140,6 +143,7 @@ Result<void> KernelBench::allocate() {
   const size_t copies =
       cold == 0 ? 1 : std::clamp<size_t>(static_cast<size_t>((options_.cold_bytes + cold - 1) / cold), 1, kMostSets);
   sets_.resize(copies);
+  if (cold >= kMuchBytes) pieces_per_worker_ = kPieces;
   for (size_t i = 0; i < func_.buffers.size(); ++i) {
     const ir::Buffer& b = func_.buffers[i];
     const bool writes = written.count(b->name) > 0;
@@ -170,6 +174,7 @@ Result<Candidate> KernelBench::compile(const schedule::Decisions& decisions) con
   MLC_TRY(schedule::Schedule s, schedule::schedule_func(func_, target_, decisions));
   Candidate c;
   c.decisions = schedule::decisions_of(s.trace());
+  c.trace = s.trace();
   c.scheduled = s.func();
   c.scheduled.attrs["stage"] = std::string("scheduled");
   ir::Module m;
@@ -206,13 +211,24 @@ bool KernelBench::same_bits(const Candidate& candidate) {
   return outputs() == after_;
 }
 
+void KernelBench::run_call(artifact::KernelFn fn, size_t set, int worker, int n, std::atomic<int>& next) const {
+  void* const* buffers = sets_[set].data();
+  const int pieces = pieces_per_worker_ * n;
+  for (int piece = worker; piece < pieces; piece = next.fetch_add(1, std::memory_order_relaxed)) {
+    fn(buffers, sizes_.data(), piece, pieces);
+  }
+}
+
 double KernelBench::time(artifact::KernelFn fn, int calls) {
   Clock::time_point start, end;
   const size_t first = next_set_;
+  std::vector<std::atomic<int>> next(static_cast<size_t>(calls));
+  for (std::atomic<int>& piece : next) piece.store(pool_.num_workers(), std::memory_order_relaxed);
   pool_.run([&](int worker, int n) {
     if (worker == 0) start = Clock::now();
     for (int i = 0; i < calls; ++i) {
-      fn(sets_[(first + static_cast<size_t>(i)) % sets_.size()].data(), sizes_.data(), worker, n);
+      const auto call = static_cast<size_t>(i);
+      run_call(fn, (first + call) % sets_.size(), worker, n, next[call]);
       pool_.barrier();
     }
     if (worker == 0) end = Clock::now();

@@ -4,11 +4,13 @@
 //   MLC_TRY(Candidate c, bench->compile(decisions));
 //   if (bench->same_bits(c)) std::vector<double> s = bench->measure({&c}, 5);   // {by hand, c}: medians per call
 //
-// Kernels run as the executor runs them: all workers, a barrier after each call. Weights are read-only buffers of
+// Kernels run as the executor runs them: all workers, in pieces where there is much work, a barrier after each call.
+// Weights are read-only buffers of
 // random contents, as many copies as are larger together than the caches, since a step of a model has displaced them
 // too.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,7 @@ namespace mlc::tune {
 // One schedule of a kernel, as machine code.
 struct Candidate {
   schedule::Decisions decisions;  // of all variables
+  schedule::Trace trace;
   ir::PrimFunc scheduled;
   std::shared_ptr<codegen::JitLibrary> library;
   artifact::KernelFn fn = nullptr;
@@ -62,6 +65,7 @@ class KernelBench {
   Result<void> allocate();
   void restore_outputs();
   void run_once(artifact::KernelFn fn);
+  void run_call(artifact::KernelFn fn, size_t set, int worker, int num_workers, std::atomic<int>& next) const;
   double time(artifact::KernelFn fn, int calls);
   std::vector<std::string> outputs() const;
 
@@ -75,6 +79,7 @@ class KernelBench {
   std::vector<std::vector<void*>> sets_;     // arguments; they differ in the copies of the weights
   std::vector<int64_t> sizes_;
   size_t next_set_ = 0;
+  int pieces_per_worker_ = 1;
   Candidate by_hand_;
 };
 

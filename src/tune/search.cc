@@ -65,14 +65,9 @@ class Search {
     seen_.insert(schedule::print(result_.by_hand));
   }
 
-  schedule::Trace trace_of(const Decisions& d) const {
-    auto s = schedule::schedule_func(func_, o_.target, d);
-    return s ? s->trace() : schedule::Trace{};
-  }
-
   // A child of one of the fastest, or a random schedule.
   Decisions child() {
-    if (random() < o_.random_share) return schedule::sample(trace_of(result_.by_hand), rng_);
+    if (random() < o_.random_share) return schedule::sample(bench_->by_hand().trace, rng_);
     std::vector<const Known*> parents;
     parents.reserve(measured_.size());
     for (const Known& k : measured_) parents.push_back(&k);
@@ -80,8 +75,8 @@ class Search {
     if (parents.size() > static_cast<size_t>(o_.population)) parents.resize(static_cast<size_t>(o_.population));
     // The schedule by hand is a parent too. The faster a parent, the more children it has.
     const auto pick = static_cast<size_t>(static_cast<double>(parents.size() + 1) * random() * random());
-    const Decisions& parent = pick == parents.size() ? result_.by_hand : parents[pick]->candidate.decisions;
-    return schedule::mutate(trace_of(parent), rng_);
+    const Candidate& parent = pick == parents.size() ? bench_->by_hand() : parents[pick]->candidate;
+    return schedule::mutate(parent.trace, rng_);
   }
 
   // Decisions that were neither measured nor refused yet.

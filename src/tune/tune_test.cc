@@ -194,7 +194,7 @@ TEST(KernelBench, AllSchedulesGiveTheSameBits) {
 
 // Prefers what asks for weights ahead; counts what it is asked.
 struct FakeModel : CostModel {
-  explicit FakeModel(bool broken) : broken(broken) {}
+  explicit FakeModel(bool fails) : broken(fails) {}
   Result<void> fit(const std::vector<std::vector<float>>& x, const std::vector<float>& y) override {
     EXPECT_EQ(x.size(), y.size());
     EXPECT_GE(y.size(), learned);
