@@ -33,7 +33,7 @@ struct SearchOptions {
   double random_share = 0.2;  // of children, and of what is measured, whatever the model says
   int rounds = 5;             // per batch; three times as many for the last comparison
   uint64_t seed = 1;
-  std::vector<compiler::Measured> known;  // from a database: first parents, no measurement is repeated without need
+  std::vector<compiler::Measured> known;  // from a database: the fastest of them are tried first
 };
 
 // After each batch: how long the search took so far, how many candidates are measured, the best gain so far.

@@ -35,6 +35,33 @@ compiler::TuningRecord record_of(const Report& report, const TuneOptions& option
   return r;
 }
 
+constexpr size_t kRelatives = 4;  // decisions taken over from other kernels of the family
+
+// What is worth trying first: what was tried for this kernel before, and what was best for others of its family. The
+// latter also makes the kernels of a family comparable, from which defaults are made.
+std::vector<compiler::Measured> known_for(const Task& task, const target::Target& target,
+                                          const compiler::TuningDatabase& db) {
+  std::vector<compiler::Measured> known;
+  std::map<std::string, int> favourites;  // how many relatives they are best for
+  std::map<std::string, schedule::Decisions> decisions;
+  for (const auto& [key, record] : db.records()) {
+    if (record.target != target.str() || record.family != task.workload.family) continue;
+    if (record.workload == task.workload.hash) {
+      known = record.tried;
+      continue;
+    }
+    const std::string text = schedule::print(record.decisions);
+    favourites[text] += 1;
+    decisions[text] = record.decisions;
+  }
+  std::vector<std::pair<int, std::string>> order;
+  for (const auto& [text, count] : favourites) order.emplace_back(-count, text);
+  std::sort(order.begin(), order.end());
+  // Faster than anything measured, so that they are tried; their own times are those of other kernels.
+  for (size_t i = 0; i < order.size() && i < kRelatives; ++i) known.push_back({decisions[order[i].second], 0});
+  return known;
+}
+
 // Every kernel that a step may use, with the calls that use it.
 std::map<std::string, Task> tasks_by_name(const compiler::ModelKernels& kernels, int64_t open_rows) {
   std::map<std::string, Task> tasks;
@@ -90,8 +117,7 @@ Result<std::vector<Report>> tune(const std::vector<Task>& tasks, const TuneOptio
     search_options.trials = options.trials;
     search_options.seconds = std::max(0.0, left) / static_cast<double>(tasks.size() - i);
     search_options.seed = options.seed + i;
-    const compiler::TuningRecord* known = db.find(task.workload.hash, options.target.str());
-    if (known != nullptr) search_options.known = known->tried;
+    search_options.known = known_for(task, options.target, db);
     const auto progress = [&](const Point& p) {
       if (hooks.progress) hooks.progress(i, tasks.size(), task.func->name, p);
     };
