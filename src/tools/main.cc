@@ -55,7 +55,10 @@ std::string flag_error(const CLI::App* app, const CLI::Error& e) {
   }
   std::replace(what.begin(), what.end(), '\n', ' ');
   std::string command = "mlc_llm";
-  for (const CLI::App* sub : app->get_subcommands()) command += " " + sub->get_name();
+  for (const CLI::App* at = app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
   return fmt::format("error: {} (`{} --help` lists the flags)\n", what, command);
 }
 
