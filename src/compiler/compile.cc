@@ -168,7 +168,7 @@ std::string compile_key(const model::ModelConfig& config, const std::string& sch
 
 Result<ModelKernels> model_kernels(const model::ModelConfig& config, const std::string& scheme,
                                    const CompileOptions& options) {
-  MLC_TRY(CompileOptions resolved, resolve_options(config, options));
+  MLC_TRY(CompileOptions resolved, resolve_options(config, scheme, options));
   Work w{.config = config, .scheme = scheme, .options = resolved};
   for (auto stage : {build_stage, optimize_stage, to_ir_stage}) MLC_TRY_VOID(stage(w));
   return ModelKernels{std::move(w.module), std::move(w.artifact.plan)};
