@@ -31,10 +31,10 @@ Result<int64_t> choose(Schedule& s, const Decisions& d, const Categorical& varia
 
 Result<std::vector<int64_t>> choose_tile(Schedule& s, const Decisions& d, const std::string& name, LoopRef loop,
                                          int64_t max_innermost, std::vector<int64_t> by_hand) {
-  std::vector<int64_t> decision = by_hand;
+  std::vector<int64_t> decision = std::move(by_hand);
   if (auto it = d.find(name); it != d.end()) {
-    if (it->second.size() != by_hand.size()) {
-      return error("{}: {} parts are decided, {} are needed", name, it->second.size(), by_hand.size());
+    if (it->second.size() != decision.size()) {
+      return error("{}: {} parts are decided, {} are needed", name, it->second.size(), decision.size());
     }
     decision = it->second;
   }
