@@ -2,7 +2,11 @@
 // programs.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "base/file.h"
+#include "tools/bench/history.h"
+#include "tools/bench/html.h"
 #include "tools/bench/measure.h"
 #include "tools/command.h"
 
@@ -11,16 +15,32 @@ namespace {
 
 struct Options {
   bench::Spec spec;
-  std::string suite, json;
+  std::string suite, json, html, history;
 };
 
+// Before what takes long.
+Result<void> check_outputs(const Options& o) {
+  for (auto [flag, file] : {std::pair{"--json", &o.json}, {"--html", &o.html}, {"--history", &o.history}}) {
+    const std::string parent = std::filesystem::path(*file).parent_path().string();
+    if (!parent.empty() && !is_directory(parent)) {
+      return error("{}: there is no directory \"{}\" to write {} to", flag, parent, *file);
+    }
+  }
+  return {};
+}
+
 Result<int> run_bench(const Options& o) {
+  MLC_TRY_VOID(check_outputs(o));
   std::vector<bench::Spec> specs = {o.spec};
   if (!o.suite.empty()) {
     if (!o.spec.model().empty()) return error("--suite names the models itself; found {} as well", o.spec.model());
     MLC_TRY(specs, bench::read_suite(o.suite, o.spec));
   } else {
     MLC_TRY_VOID(bench::check(o.spec));
+  }
+  std::vector<bench::HistoryEntry> history;
+  if (!o.history.empty()) {
+    MLC_TRY(history, bench::read_history(o.history));
   }
   bench::Session session = bench::new_session();
   for (const bench::Spec& spec : specs) {
@@ -34,6 +54,11 @@ Result<int> run_bench(const Options& o) {
   } else if (!o.json.empty()) {
     MLC_TRY_VOID(write_file_atomic(o.json, bench::to_json(session).dump(2) + "\n"));
   }
+  if (!o.history.empty()) {
+    MLC_TRY_VOID(bench::append_history(o.history, session));
+    MLC_TRY(history, bench::read_history(o.history));
+  }
+  if (!o.html.empty()) MLC_TRY_VOID(write_file_atomic(o.html, bench::html(session, history)));
   return 0;
 }
 
@@ -65,6 +90,9 @@ std::function<Result<int>()> setup_bench(CLI::App& app) {
          "A shell command with llama-bench or llama-batched-bench, run once per run of ours; may be given again")
       ->allow_extra_args(false);
   app.add_option("--json", o->json, "Write the figures to this file; -: to standard output instead of the table");
+  app.add_option("--html", o->html, "Write a report with plots to this file");
+  app.add_option("--history", o->history,
+                 "Append the figures to this file of JSON lines; the report of --html shows its course");
   add_compile_flags(app, s.flags);
   return [o]() { return run_bench(*o); };
 }

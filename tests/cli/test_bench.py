@@ -3,6 +3,7 @@
 import json
 import re
 import stat
+import xml.etree.ElementTree
 
 import pytest
 
@@ -60,10 +61,9 @@ def test_json(home, tmp_path):
 
 
 def test_arithmetic_decides_which_limit_bounds(home):
-    rows = bench(home, MODEL, *SMALL, "--activation", "f32", "--prompt-lengths", "256")["reports"][0]["rows"]
-    assert rows[0]["bound"] == "f32"
-    rows = bench(home, MODEL, *SMALL, "--prompt-lengths", "256")["reports"][0]["rows"]
-    assert rows[0]["bound"] == "int8"
+    for activation in ("f32", "int8"):
+        flags = ["--quantization", "q4f16_1", "--prompt-lengths", "256", "--runs", "1", "--activation", activation]
+        assert bench(home, MODEL, *flags)["reports"][0]["rows"][0]["bound"] == activation
 
 
 def test_defaults_fit_a_small_context(home):
@@ -141,3 +141,48 @@ def test_peer_that_fails(home, tmp_path, script, words):
 )
 def test_refusals(home, flags, says):
     assert says in refusal(home, MODEL, "--quantization", "q4f16_1", *flags)
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def page(path):
+    """The report, which is well-formed XML and loads nothing."""
+    text = path.read_text()
+    assert "<script" not in text and not re.search(r'(src|href)="', text)
+    return xml.etree.ElementTree.fromstring(text)
+
+
+def titles(root):
+    return [next(iter(svg.iter(f"{SVG}text"))).text.split(":")[0] for svg in root.iter(f"{SVG}svg")]
+
+
+def test_html_and_history(home, tmp_path):
+    html, history = tmp_path / "r.html", tmp_path / "h.jsonl"
+    files = ["--html", html, "--history", history]
+    model = ["--quantization", "q4f16_1", "--threads", "1", "--runs", "1", "--generate", "4"]
+    flags = [*model, "--prompt-lengths", "16,32,64", "--depth", "0,32,128", "--batch", "1,2,4"]
+    ok(home, "bench", MODEL, *flags, *files)
+    root = page(html)
+    assert titles(root) == [
+        *("Share of the machine's limit", "Roofline"),
+        *("Prefill time against the prompt's length", "Time of a decode step against the context"),
+        "Time of a decode step against the batch",
+    ]
+    rows = root.findall("body/table/tr")
+    assert len(rows) == 1 + 3 * (3 + 1 + 3)
+    assert [c.text for c in rows[1]][0] == "prefill 16" and float([c.text for c in rows[1]][1]) > 0
+    assert len(history.read_text().splitlines()) == 1
+    ok(home, "bench", MODEL, *SMALL, *files)
+    assert titles(page(html)) == ["Share of the machine's limit", "Roofline", "History"]
+    lines = [json.loads(line) for line in history.read_text().splitlines()]
+    assert len(lines) == 2 and lines[0]["title"] == lines[1]["title"]
+    assert lines[1]["phases"]["decode at 0"]["tokens_per_s"] > 0
+    history.write_text(history.read_text() + "{}\n")
+    assert "line 3" in refusal(home, MODEL, *SMALL, *files)
+
+
+def test_files_that_cannot_be_written(home, tmp_path):
+    for flag in ("--json", "--html", "--history"):
+        line = refusal(home, MODEL, *SMALL, flag, tmp_path / "missing" / "file")
+        assert flag in line and str(tmp_path / "missing") in line

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "tools/bench/history.h"
+#include "tools/bench/html.h"
 #include "tools/bench/peer.h"
 #include "tools/bench/report.h"
+#include "tools/bench/svg.h"
 #include "tools/bench/work.h"
 
 namespace mlc::tools::bench {
@@ -267,6 +270,46 @@ TEST(Report, JsonHasEveryRow) {
   EXPECT_EQ(row["peers"][0]["tokens_per_s"], 2.0);
   EXPECT_DOUBLE_EQ(j["reports"][0]["decode_tokens_per_s"].get<double>(), 4 / 0.9);
   EXPECT_FALSE(j["cpu"].get<std::string>().empty());
+}
+
+TEST(Svg, EscapesAndLeavesOutWhatALogarithmCannotShow) {
+  EXPECT_EQ(escape_xml("a<b & \"c\"\x01"), "a&lt;b &amp; &quot;c&quot; ");
+  Plot p{.title = "x<y", .log_x = true, .log_y = true};
+  p.series.push_back({.name = "s", .points = {{1, 1}, {0, 5}, {10, -1}, {100, 1e3}}});
+  const std::string text = svg(p);
+  EXPECT_NE(text.find("x&lt;y"), std::string::npos);
+  size_t circles = 0;
+  for (size_t at = 0; (at = text.find("<circle", at)) != std::string::npos; ++at) ++circles;
+  EXPECT_EQ(circles, 2u);
+  EXPECT_EQ(text.find("nan"), std::string::npos);
+  EXPECT_EQ(text.find("inf"), std::string::npos);
+  EXPECT_EQ(svg({.title = "empty"}).find("nan"), std::string::npos);
+}
+
+TEST(History, AppendsAndReads) {
+  const std::string file = join_path(::testing::TempDir(), "bench_history.jsonl");
+  std::remove(file.c_str());
+  EXPECT_TRUE(read_history(file)->empty());
+  Session s = new_session();
+  s.reports = {sample_report()};
+  ASSERT_TRUE(append_history(file, s));
+  ASSERT_TRUE(append_history(file, s));
+  auto entries = read_history(file);
+  ASSERT_TRUE(entries) << entries.error().message;
+  ASSERT_EQ(entries->size(), 2u);
+  EXPECT_EQ((*entries)[1].title, "tiny q4f16_1, 2 threads");
+  EXPECT_DOUBLE_EQ((*entries)[1].phases.at("decode at 0").share, 0.4 / 0.9);
+  const std::string page = html(s, *entries);
+  EXPECT_NE(page.find("History: tiny"), std::string::npos);
+  Session elsewhere = s;
+  elsewhere.cpu = "another";
+  EXPECT_EQ(html(elsewhere, *entries).find("History:"), std::string::npos);
+  for (const char* bad : {"x\n", "{}\n", "[1]\n", "{\"time\": 1}\n"}) {
+    ASSERT_TRUE(write_file_atomic(file, bad));
+    auto r = read_history(file);
+    ASSERT_FALSE(r) << bad;
+    EXPECT_NE(r.error().message.find("line 1"), std::string::npos);
+  }
 }
 
 }  // namespace

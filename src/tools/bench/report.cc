@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -21,6 +22,11 @@ std::string cpu_name() {
     if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
   }
   return "unknown processor";
+}
+
+int64_t cache_bytes() {
+  const long bytes = ::sysconf(_SC_LEVEL3_CACHE_SIZE);  // 0 or -1: there is none, or it is not told
+  return bytes > 0 ? bytes : 0;
 }
 
 OrderedJson to_json(const Report& report, const Row& row) {
@@ -118,6 +124,14 @@ Session new_session() {
   return s;
 }
 
+std::string note(const Report& report) {
+  if (report.weight_bytes > cache_bytes()) return "";
+  return fmt::format(
+      "The weights fit into the processor's caches ({} MB): the speed of memory need not bind them, and "
+      "shares of the read limit can pass 100%.",
+      cache_bytes() >> 20);
+}
+
 std::string table(const Report& report) {
   std::string out =
       fmt::format("{}: activations {}, {} runs (medians), {:.4g} MB of weights per step\n", report.title(),
@@ -140,6 +154,7 @@ std::string table(const Report& report) {
     }
     out += "\n";
   }
+  if (const std::string n = note(report); !n.empty()) out += n + "\n";
   return out;
 }
 

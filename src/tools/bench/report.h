@@ -53,6 +53,8 @@ struct Session {
 Session new_session();
 
 std::string table(const Report& report);
+// What a reader has to know about the shares of this report; empty: nothing.
+std::string note(const Report& report);
 OrderedJson to_json(const Session& session);
 
 }  // namespace mlc::tools::bench
