@@ -4,9 +4,11 @@ SHELL := /bin/bash
 
 PROMPT ?=
 MODEL ?= models/demo
+SUITE ?= scripts/bench/main.json
+RUNS ?= 5
 BIN := build/release/bin/mlc_llm
 
-.PHONY: help deps build run test test-fast ci lint format bench test-sanitize docs clean
+.PHONY: help deps build run test test-fast ci lint format bench bench-growth test-sanitize docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -40,8 +42,17 @@ ci: ## What CI runs: all tests, then lint
 	@$(MAKE) --no-print-directory lint
 	@tail -n 1 build/test-summary.txt
 
-bench: build ## Measure the 1B shape with random 4-bit weights on this machine
-	@$(BIN) bench --preset llama-3.2-1b --synthetic --quantization q4f16_1 --prompt-lengths 512 --generate 64 --threads 2
+bench: build ## Measure speeds beside this machine's limits; SUITE=scripts/bench/large.json: the 8B shape (6 GB)
+	@mkdir -p build/bench
+	@$(BIN) bench --suite $(SUITE) --runs $(RUNS) --json build/bench/report.json --html build/bench/report.html \
+	  --history build/bench/history.jsonl
+	@echo "build/bench/report.html"
+
+bench-growth: build ## How time grows with prompt, context and batch, as plots beside the bound
+	@mkdir -p build/bench
+	@$(BIN) bench --suite scripts/bench/growth.json --runs $(RUNS) --json build/bench/growth.json \
+	  --html build/bench/growth.html
+	@echo "build/bench/growth.html"
 
 test-sanitize: ## Unit and serving tests under AddressSanitizer with UBSan, then ThreadSanitizer (slow)
 	@scripts/install_deps.sh test

@@ -20,6 +20,7 @@ struct Event {
   std::string name;
   int thread = 0;
   int64_t start_ns = 0, duration_ns = 0;
+  std::string args = {};  // a JSON object's body
 };
 
 struct Trace {
@@ -49,6 +50,12 @@ int thread_number() {
   return mine;
 }
 
+void record(Event event) {
+  Trace& t = trace();
+  std::lock_guard lock(t.mutex);
+  t.events.push_back(std::move(event));
+}
+
 }  // namespace
 
 bool trace_enabled() {
@@ -61,11 +68,16 @@ void Span::begin(std::string_view name) {
   start_ns_ = now_ns();
 }
 
-void Span::end() {
-  Event event{std::move(name_), thread_number(), start_ns_, now_ns() - start_ns_};
-  Trace& t = trace();
-  std::lock_guard lock(t.mutex);
-  t.events.push_back(std::move(event));
+void Span::end() { record({std::move(name_), thread_number(), start_ns_, now_ns() - start_ns_}); }
+
+void trace_event(std::string_view name, int64_t start_ns, int64_t duration_ns,
+                 std::initializer_list<TraceNumber> args) {
+  if (!trace_enabled()) return;
+  Event event{std::string(name), thread_number(), start_ns, duration_ns};
+  for (const TraceNumber& a : args) {
+    event.args += fmt::format("{}\"{}\":{:.0f}", event.args.empty() ? "" : ",", a.name, a.value);
+  }
+  record(std::move(event));
 }
 
 void flush_trace() {
@@ -80,9 +92,10 @@ void flush_trace() {
   fmt::print(file, "[");
   for (size_t i = 0; i < t.events.size(); ++i) {
     const Event& e = t.events[i];
-    fmt::print(file, "{}\n{{\"name\":{},\"ph\":\"X\",\"pid\":{},\"tid\":{},\"ts\":{:.3f},\"dur\":{:.3f}}}",
+    fmt::print(file, "{}\n{{\"name\":{},\"ph\":\"X\",\"pid\":{},\"tid\":{},\"ts\":{:.3f},\"dur\":{:.3f}{}}}",
                i == 0 ? "" : ",", nlohmann::json(e.name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
-               getpid(), e.thread, static_cast<double>(e.start_ns) / 1e3, static_cast<double>(e.duration_ns) / 1e3);
+               getpid(), e.thread, static_cast<double>(e.start_ns) / 1e3, static_cast<double>(e.duration_ns) / 1e3,
+               e.args.empty() ? "" : ",\"args\":{" + e.args + "}");
   }
   fmt::print(file, "\n]\n");
   std::fclose(file);

@@ -5,12 +5,19 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
 namespace mlc {
 
 bool trace_enabled();
+// An event that was timed elsewhere (std::chrono::steady_clock, nanoseconds), with numbers that the viewer shows.
+struct TraceNumber {
+  const char* name;
+  double value;
+};
+void trace_event(std::string_view name, int64_t start_ns, int64_t duration_ns, std::initializer_list<TraceNumber> args);
 // Writes what was recorded so far to $MLC_TRACE; also runs at exit.
 void flush_trace();
 

@@ -25,6 +25,7 @@ TEST(Span, WritesAChromeTrace) {
       MLC_SPAN("outer \"quoted\"");
       MLC_SPAN("inner");
     }
+    trace_event("timed elsewhere", 5000, 2000, {{"ops", 1e6}, {"memory_bytes", 3}});
     flush_trace();
     _exit(0);
   }
@@ -33,9 +34,13 @@ TEST(Span, WritesAChromeTrace) {
   ASSERT_EQ(status, 0);
   auto json = read_json_file(file);
   ASSERT_TRUE(json) << json.error().message;
-  ASSERT_EQ(json->size(), 2u);
+  ASSERT_EQ(json->size(), 3u);
   EXPECT_EQ((*json)[0]["name"], "inner");
   EXPECT_EQ((*json)[1]["name"], "outer \"quoted\"");
+  EXPECT_EQ((*json)[2]["ts"], 5.0);
+  EXPECT_EQ((*json)[2]["dur"], 2.0);
+  EXPECT_EQ((*json)[2]["args"], (Json{{"ops", 1000000}, {"memory_bytes", 3}}));
+  EXPECT_FALSE((*json)[0].contains("args"));
   EXPECT_GE((*json)[1]["dur"].get<double>(), (*json)[0]["dur"].get<double>());
 }
 

@@ -29,8 +29,12 @@ artifact::TensorSpec with_pages(artifact::TensorSpec spec, int64_t num_pages) {
 
 CpuModelRunner::CpuModelRunner(std::shared_ptr<const runtime::Module> module,
                                std::shared_ptr<const runtime::ParamStore> params, std::shared_ptr<ThreadPool> pool,
-                               bool profile)
-    : module_(std::move(module)), params_(std::move(params)), pool_(std::move(pool)), profile_(profile) {}
+                               bool profile, const runtime::MachineLimits& limits)
+    : module_(std::move(module)),
+      params_(std::move(params)),
+      pool_(std::move(pool)),
+      profile_(profile),
+      limits_(limits) {}
 
 int64_t CpuModelRunner::kv_bytes_per_page() const {
   int64_t bytes = 0;
@@ -82,6 +86,7 @@ Result<void> CpuModelRunner::allocate_kv(int64_t num_pages) {
   runtime::PlanExecutor::Options options;
   options.max_block_table_length = f.max_batch_size * pages_per_sequence;
   options.profile = profile_;
+  options.limits = limits_;
   MLC_TRY(executor_, runtime::PlanExecutor::create(module_, params_, *pool_, options));
   std::vector<void*> pointers;
   kv_.clear();

@@ -17,9 +17,9 @@ namespace mlc::engine {
 
 class CpuModelRunner : public ModelRunner {
  public:
-  // profile: measure every kernel call (see runtime::PlanExecutor).
+  // profile: measure every kernel call (see runtime::PlanExecutor). limits: beside which a profile shows the speeds.
   CpuModelRunner(std::shared_ptr<const runtime::Module> module, std::shared_ptr<const runtime::ParamStore> params,
-                 std::shared_ptr<ThreadPool> pool, bool profile = false);
+                 std::shared_ptr<ThreadPool> pool, bool profile = false, const runtime::MachineLimits& limits = {});
 
   RunnerLimits limits() const override;
   // Fails if the memory that this process may still use is too small, and when the artifact wants an input that is
@@ -41,6 +41,7 @@ class CpuModelRunner : public ModelRunner {
   std::shared_ptr<const runtime::ParamStore> params_;
   std::shared_ptr<ThreadPool> pool_;
   const bool profile_;
+  const runtime::MachineLimits limits_;
   int64_t logits_stride_ = 0;  // floats from one row of logits to the next
   std::vector<runtime::Tensor> kv_;
   std::unique_ptr<runtime::PlanExecutor> executor_;

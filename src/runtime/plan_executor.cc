@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "base/check.h"
 #include "base/knobs.h"
+#include "base/span.h"
 
 namespace mlc::runtime {
 namespace {
@@ -36,8 +38,9 @@ PlanExecutor::PlanExecutor(std::shared_ptr<const Module> module, std::shared_ptr
     : module_(std::move(module)),
       params_(std::move(params)),
       pool_(pool),
-      profiling_(options.profile || knob_bool("MLC_PROFILE")),
-      print_at_exit_(knob_bool("MLC_PROFILE")) {
+      profiling_(options.profile || knob_bool("MLC_PROFILE") || trace_enabled()),
+      print_at_exit_(knob_bool("MLC_PROFILE")),
+      limits_(options.limits) {
   const auto& facts = module_->artifact().facts;
   max_[Symbol::kNumTokens] = pad_rows(facts.prefill_chunk_size);
   max_[Symbol::kNumLogitRows] = pad_rows(facts.max_batch_size);
@@ -118,7 +121,9 @@ Result<void> PlanExecutor::resolve() {
     c.ops_per_row = call.ops_per_row;
     size_formulas_.insert(size_formulas_.end(), call.sizes.begin(), call.sizes.end());
     calls_.push_back(c);
-    profile_.push_back({call.name, 0, 0, 0, 0});
+    profile_.push_back({call.name});
+    row_work_.push_back(call_work(module_->artifact(), call, 1));
+    reads_context_.push_back(reads_context(module_->artifact(), call));
   }
   sizes_.resize(size_formulas_.size());
   counters_ = std::make_unique<Counter[]>(calls_.size());
@@ -199,23 +204,48 @@ void PlanExecutor::walk(int worker, int num_workers) {
 }
 
 void PlanExecutor::walk_profiled(int worker, int num_workers) {
-  using Clock = std::chrono::steady_clock;
-  auto last = Clock::now();
+  auto now = [] { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); };
+  int64_t last = now();
   for (size_t i = 0; i < calls_.size(); ++i) {
     const Call& call = calls_[i];
     if (call.chosen == nullptr) continue;
     execute(i, worker, num_workers);
     pool_.barrier();
     if (worker != 0) continue;
-    const auto now = Clock::now();
-    const auto& spec = module_->artifact().plan.calls[i];
-    CallProfile& p = profile_[i];
-    p.calls += 1;
-    p.time_ns += std::chrono::duration_cast<std::chrono::nanoseconds>(now - last).count();
-    p.param_bytes += spec.param_bytes;
-    p.ops += spec.ops_per_row * rows_[static_cast<int>(call.rows)];
-    last = now;
+    const int64_t end = now();
+    record_call(i, last, end);
+    last = now();
   }
+}
+
+void PlanExecutor::record_call(size_t i, int64_t start_ns, int64_t end_ns) {
+  Work work = row_work_[i].times(static_cast<double>(rows_[static_cast<int>(calls_[i].rows)]));
+  work.weight_bytes = row_work_[i].weight_bytes;  // read once, however many rows
+  if (reads_context_[i]) work += attention_;
+  CallProfile& p = profile_[i];
+  p.calls += 1;
+  p.time_ns += end_ns - start_ns;
+  p.work += work;
+  p.bound_seconds += bound_of(work, limits_).seconds;
+  trace_event(p.name, start_ns, end_ns - start_ns,
+              {{"rows", static_cast<double>(rows_[static_cast<int>(calls_[i].rows)])},
+               {"memory_bytes", work.memory_bytes()},
+               {"activation_bytes", work.activation_bytes},
+               {"ops", work.ops()}});
+}
+
+// Rows of a sequence share a page table and see the context up to their own position.
+Work PlanExecutor::attention_of_step(const artifact::SymbolValues& symbols) const {
+  if (!has_input("positions") || !has_input("table_start")) return {};
+  const auto positions = input<int32_t>("positions"), table = input<int32_t>("table_start");
+  const auto rows = static_cast<size_t>(symbols[Symbol::kNumTokens]);
+  double pairs = 0, cached = 0, longest = 0;
+  for (size_t i = 0; i < rows; ++i) {
+    if (i > 0 && table[i] != table[i - 1]) cached += std::exchange(longest, 0);
+    pairs += positions[i] + 1;
+    longest = std::max(longest, positions[i] + 1.0);
+  }
+  return attention_work(module_->artifact().facts, pairs, cached + longest);
 }
 
 void PlanExecutor::run(artifact::SymbolValues symbols) {
@@ -227,6 +257,7 @@ void PlanExecutor::run(artifact::SymbolValues symbols) {
   std::copy(std::begin(symbols.values), std::end(symbols.values), rows_);
   prepare(symbols);
   if (profiling_) {
+    attention_ = attention_of_step(symbols);
     pool_.run([this](int worker, int n) { walk_profiled(worker, n); });
   } else {
     pool_.run([this](int worker, int n) { walk(worker, n); });
@@ -236,7 +267,7 @@ void PlanExecutor::run(artifact::SymbolValues symbols) {
 std::vector<CallProfile> PlanExecutor::profile() const { return profiling_ ? profile_ : std::vector<CallProfile>{}; }
 
 void PlanExecutor::reset_profile() {
-  for (CallProfile& p : profile_) p = {p.name, 0, 0, 0, 0};
+  for (CallProfile& p : profile_) p = {p.name};
 }
 
 }  // namespace mlc::runtime

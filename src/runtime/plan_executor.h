@@ -35,6 +35,7 @@ class PlanExecutor {
   struct Options {
     int64_t max_block_table_length = 0;  // page table entries of one step
     bool profile = false;                // $MLC_PROFILE turns it on as well
+    MachineLimits limits = {};           // beside which a profile shows the speeds
   };
   static Result<std::unique_ptr<PlanExecutor>> create(std::shared_ptr<const Module> module,
                                                       std::shared_ptr<const ParamStore> params, ThreadPool& pool,
@@ -98,6 +99,8 @@ class PlanExecutor {
   void execute(size_t call, int worker, int num_workers);
   void walk(int worker, int num_workers);
   void walk_profiled(int worker, int num_workers);
+  void record_call(size_t index, int64_t start_ns, int64_t end_ns);
+  Work attention_of_step(const artifact::SymbolValues& symbols) const;
   const Tensor& find(const std::vector<artifact::TensorSpec>& specs, const std::vector<Tensor>& tensors,
                      std::string_view name, size_t element_bytes) const;
 
@@ -118,7 +121,12 @@ class PlanExecutor {
   std::vector<artifact::LinearSize> size_formulas_;
   std::vector<int64_t> sizes_;
   int64_t rows_[artifact::kNumSymbols] = {};
+  // Profiling only: per call, its work of one row; a layer's attention over the context of this step.
+  const MachineLimits limits_;
   std::vector<CallProfile> profile_;
+  std::vector<Work> row_work_;
+  std::vector<bool> reads_context_;
+  Work attention_;
 };
 
 }  // namespace mlc::runtime

@@ -8,6 +8,12 @@
 
 namespace mlc::runtime {
 
+namespace {
+
+std::string share(double bound_s, double ns) { return bound_s > 0 ? fmt::format("{:.0f}%", 1e11 * bound_s / ns) : "-"; }
+
+}  // namespace
+
 std::string without_layer(const std::string& name) {
   std::string out;
   for (size_t i = 0; i < name.size();) {
@@ -29,8 +35,8 @@ std::string print_profile(std::vector<CallProfile> calls) {
     CallProfile& m = merged[without_layer(c.name)];
     m.calls += c.calls;
     m.time_ns += c.time_ns;
-    m.param_bytes += c.param_bytes;
-    m.ops += c.ops;
+    m.work += c.work;
+    m.bound_seconds += c.bound_seconds;
     total_ns += c.time_ns;
   }
   calls.clear();
@@ -40,14 +46,20 @@ std::string print_profile(std::vector<CallProfile> calls) {
   }
   std::stable_sort(calls.begin(), calls.end(),
                    [](const CallProfile& a, const CallProfile& b) { return a.time_ns > b.time_ns; });
-  std::string out = fmt::format("{:<40} {:>8} {:>10} {:>6} {:>8} {:>9}\n", "call", "calls", "ms", "%", "GB/s", "GOP/s");
+  std::string out = fmt::format("{:<40} {:>8} {:>10} {:>6} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}\n", "call", "calls",
+                                "ms", "%", "MB", "act. MB", "MOP", "GB/s", "GOP/s", "of limit");
+  double bound_s = 0;
   for (const CallProfile& c : calls) {
     const double ns = std::max<double>(1.0, static_cast<double>(c.time_ns));
-    out += fmt::format("{:<40} {:>8} {:>10.2f} {:>6.1f} {:>8.2f} {:>9.2f}\n", c.name, c.calls, ns / 1e6,
-                       100.0 * ns / std::max<double>(1.0, static_cast<double>(total_ns)),
-                       static_cast<double>(c.param_bytes) / ns, static_cast<double>(c.ops) / ns);
+    const double per_call = 1e-6 / std::max<double>(1.0, static_cast<double>(c.calls));
+    bound_s += c.bound_seconds;
+    out += fmt::format("{:<40} {:>8} {:>10.2f} {:>6.1f} {:>9.3f} {:>9.3f} {:>9.2f} {:>8.2f} {:>9.2f} {:>9}\n", c.name,
+                       c.calls, ns / 1e6, 100.0 * ns / std::max<double>(1.0, static_cast<double>(total_ns)),
+                       c.work.memory_bytes() * per_call, c.work.activation_bytes * per_call, c.work.ops() * per_call,
+                       c.work.memory_bytes() / ns, c.work.ops() / ns, share(c.bound_seconds, ns));
   }
-  out += fmt::format("{:<40} {:>8} {:>10.2f}\n", "total", "", static_cast<double>(total_ns) / 1e6);
+  out += fmt::format("{:<40} {:>8} {:>10.2f}{:>66}\n", "total", "", static_cast<double>(total_ns) / 1e6,
+                     share(bound_s, std::max<double>(1.0, static_cast<double>(total_ns))));
   return out;
 }
 

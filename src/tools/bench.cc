@@ -34,6 +34,9 @@ Result<int> run_bench(const Options& o) {
   std::vector<bench::Spec> specs = {o.spec};
   if (!o.suite.empty()) {
     if (!o.spec.model().empty()) return error("--suite names the models itself; found {} as well", o.spec.model());
+    if (!o.spec.against.empty()) {
+      return error("--against names a peer for one model: in a suite it stands in the model's entry, as \"against\"");
+    }
     MLC_TRY(specs, bench::read_suite(o.suite, o.spec));
   } else {
     MLC_TRY_VOID(bench::check(o.spec));

@@ -37,6 +37,7 @@ std::function<Result<int>()> setup_convert_weight(CLI::App& app);
 std::function<Result<int>()> setup_gen_config(CLI::App& app);
 std::function<Result<int>()> setup_bench(CLI::App& app);
 std::function<Result<int>()> setup_tune(CLI::App& app);
+std::function<Result<int>()> setup_export(CLI::App& app);
 std::function<Result<int>()> setup_opt(CLI::App& app);
 std::function<Result<int>()> setup_cache(CLI::App& app);
 std::function<Result<int>()> setup_import(CLI::App& app);

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "base/knobs.h"
 #include "lower/pipeline.h"
 #include "runtime/device.h"
 #include "tools/limits_kernels.h"
@@ -123,6 +124,11 @@ Result<runtime::MachineLimits> measure_limits(const target::Target& target, Thre
   MLC_TRY(auto probe, LimitsProbe::create(target, pool));
   for (int i = 0; i < 5; ++i) probe->round();
   return probe->limits();
+}
+
+Result<runtime::MachineLimits> profile_limits(const target::Target& target, ThreadPool& pool) {
+  if (!knob_bool("MLC_PROFILE")) return runtime::MachineLimits{};
+  return measure_limits(target, pool);
 }
 
 }  // namespace mlc::tools

@@ -53,6 +53,8 @@ class LimitsProbe {
   std::vector<double> read_, int8_, f32_;  // a value per round
 };
 
+// For CpuModelRunner: measured if $MLC_PROFILE asks for a profile, else unknown.
+Result<runtime::MachineLimits> profile_limits(const target::Target& target, ThreadPool& pool);
 // A few rounds, for commands that measure nothing else: about two seconds.
 Result<runtime::MachineLimits> measure_limits(const target::Target& target, ThreadPool& pool);
 

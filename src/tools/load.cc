@@ -14,6 +14,7 @@
 #include "engine/cpu_runner.h"
 #include "runtime/module.h"
 #include "runtime/param_store.h"
+#include "tools/limits.h"
 #include "tools/progress.h"
 #include "weights/mlc_shards.h"
 
@@ -144,8 +145,10 @@ Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags&
     params = load_params(cache, dir, *module, *pool, flags.mlock);
   }
   if (!params) return params.error();
-  MLC_TRY(auto engine,
-          engine::Engine::create(std::make_unique<engine::CpuModelRunner>(module, *params, pool), options));
+  MLC_TRY(auto target, resolve_device(flags.model));
+  MLC_TRY(auto limits, profile_limits(target, *pool));
+  MLC_TRY(auto engine, engine::Engine::create(
+                           std::make_unique<engine::CpuModelRunner>(module, *params, pool, false, limits), options));
   m.engine = std::move(engine);
   m.id = flags.served_model_name.empty() ? default_name(flags.model.model) : flags.served_model_name;
   m.path = flags.model.model;

@@ -21,6 +21,7 @@ const std::vector<Command>& all_commands() {
       {"gen_config", "Write mlc-chat-config.json and copy the tokenizer", setup_gen_config},
       {"compile", "Compile a model into a shared library", setup_compile},
       {"bench", "Measure prefill and decode speed beside this machine's limits", setup_bench},
+      {"export", "Write a model as a GGUF file", setup_export},
       {"import", "Turn a llama2.c checkpoint into a Hugging Face directory", setup_import},
       {"tune", "Search for faster schedules on this machine; merge, show and export what was found", setup_tune},
       {"opt", "Take an IR file from one compilation stage to another", setup_opt},

@@ -36,6 +36,9 @@ struct ModelDir {
   model::ChatConfig config;
 };
 
+// Of bench --synthetic, and of what is exported to be compared with it.
+inline constexpr uint64_t kSyntheticSeed = 1;
+
 // "auto" and "cpu" (also "cpu:0") are this machine's CPU; anything else is refused by name.
 Result<target::Target> resolve_device(const ModelFlags& flags);
 Result<int> resolve_opt_level(const std::string& opt);

@@ -287,7 +287,7 @@ def test_a_file_that_is_no_library(home, mlc_dir, tmp_path, kind):
 # ------------------------------------------------------------------------------------------------ flags and values
 
 
-COMMANDS = "chat serve convert_weight gen_config compile bench tune opt cache completion import".split()
+COMMANDS = "chat serve convert_weight gen_config compile bench export tune opt cache completion import".split()
 
 
 @pytest.mark.parametrize(
@@ -337,6 +337,11 @@ COMMANDS = "chat serve convert_weight gen_config compile bench tune opt cache co
         (["bench"], "--preset"),
         (["bench", "--preset", "llama-3.2-1b"], "--synthetic"),
         (["bench", "--preset", "llama-9", "--synthetic", "--quantization", "q4f16_1"], "llama-9"),
+        (["export", "MODEL", "-o", "NEVER"], "--type"),
+        (["export", "MODEL", "--type", "q9", "-o", "NEVER"], "q9"),
+        (["export", "MODEL", "--type", "f16", "--synthetic", "-o", "NEVER"], "--synthetic"),
+        (["export", "--preset", "llama-3.2-1b", "--type", "f16", "-o", "NEVER"], "--synthetic"),
+        (["export", "--type", "f16", "-o", "NEVER"], "model directory"),
         (["opt", "nothing.tir"], "nothing.tir"),
         (["opt", "MODEL/config.json"], "config.json"),
         (["cache"], "subcommand"),

@@ -10,7 +10,7 @@ import pytest
 
 from support import MODEL, STORY, chat, ok, refused, run
 
-COMMANDS = ["chat", "serve", "convert_weight", "gen_config", "compile", "bench", "import", "tune", "opt", "cache", "completion"]
+COMMANDS = ["chat", "serve", "convert_weight", "gen_config", "compile", "bench", "export", "import", "tune", "opt", "cache", "completion"]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@
 #include "model/presets.h"
 #include "runtime/module.h"
 #include "runtime/param_store.h"
+#include "tools/limits.h"
 #include "weights/open.h"
 
 namespace mlc::tools::bench {
@@ -46,7 +47,7 @@ Result<void> Runner::load(const Spec& spec) {
     dir.config.context_window_size = std::min(limit, std::max(longest, kLeastContext));
     MLC_TRY(std::string lib, find_library(cache, dir, spec.flags));
     MLC_TRY(module_, runtime::Module::load(lib));
-    MLC_TRY(params, runtime::ParamStore::synthetic(*module_, *pool_, 1));
+    MLC_TRY(params, runtime::ParamStore::synthetic(*module_, *pool_, kSyntheticSeed));
   } else {
     MLC_TRY(ModelDir dir, open_model_dir(cache, spec.flags));
     MLC_TRY(std::string lib, find_library(cache, dir, spec.flags));
@@ -54,7 +55,9 @@ Result<void> Runner::load(const Spec& spec) {
     MLC_TRY(auto source, weights::open_weights(dir.dir));
     MLC_TRY(params, runtime::ParamStore::open(*module_, *source, *pool_, {}));
   }
-  runner_ = std::make_unique<engine::CpuModelRunner>(module_, params, pool_);
+  MLC_TRY(auto target, resolve_device(spec.flags));
+  MLC_TRY(auto limits, profile_limits(target, *pool_));
+  runner_ = std::make_unique<engine::CpuModelRunner>(module_, params, pool_, false, limits);
   phases_ = phases_of(spec, artifact().facts.context_window_size);
   return {};
 }
