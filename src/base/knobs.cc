@@ -23,7 +23,8 @@ constexpr Knob kKnobs[] = {
      "wins."},
     {"MLC_PIN_THREADS", "0", "1: pin each worker thread to one core. Helps on an otherwise idle machine only."},
     {"MLC_PROFILE", "0",
-     "1: measure every kernel call and print a table of time, bytes, operations and percent of this machine's limits to "
+     "1: measure every kernel call and print a table of time, bytes, operations and percent of this machine's limits "
+     "to "
      "standard error at exit."},
     {"MLC_TRACE", "", "A file to write a Chrome trace to (open it in chrome://tracing or Perfetto)."},
     {"MLC_DUMP", "",

@@ -106,10 +106,10 @@ Result<void> assemble_stage(Work& w) {
     a.target_features += (a.target_features.empty() ? "" : ",") + f;
   }
   a.layout_id = kLayoutId;
-  const std::string json = artifact::write_json(a);
+  std::string json = artifact::write_json(a);
   w.dumper.write("artifact", [&] { return json; }, "json");
   w.dumper.write("plan", [&] { return artifact::print_plan(a); });
-  MLC_TRY(std::string data, codegen::emit_data({{artifact::kJsonSymbol, json}}, w.options.target));
+  MLC_TRY(std::string data, codegen::emit_data({{artifact::kJsonSymbol, std::move(json)}}, w.options.target));
   w.objects.push_back(std::move(data));
   return {};
 }

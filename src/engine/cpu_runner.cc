@@ -51,7 +51,8 @@ RunnerLimits CpuModelRunner::limits() const {
   l.max_logit_rows = f.max_batch_size;
   l.page_size = artifact::kPageSize;
   // By default the cache takes at most half of what is free: with prefix reuse it fills up over time.
-  l.max_kv_pages = runtime::make_cpu_device()->memory_info().available_bytes / 2 / kv_bytes_per_page();
+  l.max_kv_pages =
+      runtime::make_cpu_device()->memory_info().available_bytes / 2 / std::max<int64_t>(1, kv_bytes_per_page());
   return l;
 }
 

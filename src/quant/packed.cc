@@ -137,12 +137,12 @@ Result<PackedLinear> PackedLinear::create(const std::string& scheme, const std::
   return p;
 }
 
-Expr PackedLinear::scale(const std::vector<Buffer>& buffers, Expr n, Expr g) const {
+Expr PackedLinear::scale(const std::vector<Buffer>& buffers, const Expr& n, const Expr& g) const {
   MLC_CHECK(is_quantized() && buffers.size() == 2);
   return ir::cast(DType::f32(), ir::load(buffers[1], block_at(buffers[1], n, {g, ir::floormod(n, kLanes)})));
 }
 
-Expr PackedLinear::codes4(const std::vector<Buffer>& buffers, Expr n, Expr g, Expr s) const {
+Expr PackedLinear::codes4(const std::vector<Buffer>& buffers, const Expr& n, const Expr& g, const Expr& s) const {
   MLC_CHECK(is_quantized() && buffers.size() == 2);
   const Expr lane = ir::floormod(n, kLanes);
   if (storage_ == Storage::kInt8Group32) return ir::load(buffers[0], block_at(buffers[0], n, {g, s, lane}));
@@ -151,7 +151,7 @@ Expr PackedLinear::codes4(const std::vector<Buffer>& buffers, Expr n, Expr g, Ex
   return (word >> shift) & ir::u32(0x0f0f0f0f);
 }
 
-Expr PackedLinear::value(const std::vector<Buffer>& buffers, Expr n, Expr k) const {
+Expr PackedLinear::value(const std::vector<Buffer>& buffers, const Expr& n, const Expr& k) const {
   if (storage_ == Storage::kFloat) {
     MLC_CHECK(buffers.size() == 1);
     return ir::cast(DType::f32(), ir::load(buffers[0], block_at(buffers[0], n, {k, ir::floormod(n, kLanes)})));

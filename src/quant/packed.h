@@ -67,10 +67,12 @@ class PackedLinear {
   const std::vector<PackedTensor>& tensors() const { return tensors_; }
 
   // Expressions over buffers made for tensors(), in order. n, k, g, s: i64 expressions.
-  ir::Expr value(const std::vector<ir::Buffer>& buffers, ir::Expr n, ir::Expr k) const;  // f32: the dequantized weight
-  ir::Expr scale(const std::vector<ir::Buffer>& buffers, ir::Expr n, ir::Expr g) const;  // f32
+  ir::Expr value(const std::vector<ir::Buffer>& buffers, const ir::Expr& n,
+                 const ir::Expr& k) const;  // f32: the dequantized weight
+  ir::Expr scale(const std::vector<ir::Buffer>& buffers, const ir::Expr& n, const ir::Expr& g) const;  // f32
   // u32: the four codes k = 32 g + 4 s … + 3 of column n, one per byte; s in [0, 8).
-  ir::Expr codes4(const std::vector<ir::Buffer>& buffers, ir::Expr n, ir::Expr g, ir::Expr s) const;
+  ir::Expr codes4(const std::vector<ir::Buffer>& buffers, const ir::Expr& n, const ir::Expr& g,
+                  const ir::Expr& s) const;
 
  private:
   int64_t n_ = 0, k_ = 0;

@@ -52,14 +52,14 @@ class RopeAppendEmitter {
   Stmt emit() const {
     return ir::for_(
         "m", 0, c_.syms[static_cast<int>(c_.rows)],
-        [&](Var m) {
+        [&](const Var& m) {
           const Expr slot = index(c_.in[3], m), page = ir::floordiv(slot, kPage), offset = ir::floormod(slot, kPage);
-          Stmt q = ir::for_("h", 0, h_.heads, [&](Var i) {
+          Stmt q = ir::for_("h", 0, h_.heads, [&](const Var& i) {
             return rotated(m, Expr(i) * h_.dim, [&](const Expr& d, const Expr& x) {
               return ir::store(c_.out[0], {m, vec(Expr(i) * h_.dim + d, lanes_)}, x);
             });
           });
-          Stmt k = ir::for_("h", 0, h_.kv_heads, [&](Var i) {
+          Stmt k = ir::for_("h", 0, h_.kv_heads, [&](const Var& i) {
             const Expr base = Expr(h_.heads * h_.dim) + Expr(i) * h_.dim;
             const auto put = [&](const Expr& d, const Expr& x) {
               return ir::store(c_.out[1], {page, i, vec(d, lanes_), offset}, x);
@@ -68,7 +68,7 @@ class RopeAppendEmitter {
             if (integer_) return append_codes(keep, put, c_.out[3], {page, i, offset});
             return rotated(m, base, [&](const Expr& d, const Expr& x) { return put(d, ir::cast(stored(), x)); });
           });
-          Stmt v = ir::for_("h", 0, h_.kv_heads, [&](Var i) {
+          Stmt v = ir::for_("h", 0, h_.kv_heads, [&](const Var& i) {
             const Expr base = Expr((h_.heads + h_.kv_heads) * h_.dim) + Expr(i) * h_.dim;
             const auto put = [&](const Expr& d, const Expr& x) {
               return ir::store(c_.out[2], {page, i, offset, vec(d, lanes_)}, x);
@@ -89,13 +89,13 @@ class RopeAppendEmitter {
 
   DType stored() const { return c_.out[1]->dtype.with_lanes(lanes_); }
   Stmt columns(const std::function<Stmt(Expr)>& body) const {
-    return ir::for_("d", 0, h_.dim / lanes_, [&](Var d) { return body(Expr(d) * lanes_); });
+    return ir::for_("d", 0, h_.dim / lanes_, [&](const Var& d) { return body(Expr(d) * lanes_); });
   }
   Stmt set_head(const Expr& d, const Expr& x) const { return ir::store(head_, {vec(d, lanes_)}, x); }
 
   // The head whose columns begin at `base`, rotated: lanes of the first half at d, of the second at d + half.
   Stmt rotated(const Expr& m, const Expr& base, const PerColumns& use) const {
-    return ir::for_("d", 0, half_ / lanes_, [&](Var i) {
+    return ir::for_("d", 0, half_ / lanes_, [&](const Var& i) {
       const Expr d = Expr(i) * lanes_;
       auto at = [&](const Buffer& b, const Expr& column) { return ir::load(b, {m, vec(column, lanes_)}); };
       const Expr a = at(c_.in[0], base + d), b = at(c_.in[0], base + d + half_);
@@ -155,18 +155,18 @@ class AttentionEmitter {
     const Expr rows = c_.syms[static_cast<int>(c_.rows)];
     return ir::for_(
         "mh", 0, rows * h_.kv_heads,
-        [&](Var mh) {
+        [&](const Var& mh) {
           const Expr m = ir::floordiv(mh, h_.kv_heads), head = ir::floormod(mh, h_.kv_heads);
           const Var pos = ir::var("pos"), table = ir::var("table");
           const Expr last = ir::floordiv(pos, kPage);  // the row's last page
           const Expr strips = ir::floordiv(Expr(pos) + 1, kPage * strip_);
           std::vector<Stmt> loops;
           if (strip_ > 1) {
-            loops.push_back(ir::for_("strip", 0, strips, [&](Var i) {
+            loops.push_back(ir::for_("strip", 0, strips, [&](const Var& i) {
               return pages(m, head, table, last, Expr(i) * strip_, strip_, nullptr);
             }));
           }
-          loops.push_back(ir::for_("p", 0, last + 1 - strips * (strip_ > 1 ? strip_ : 0), [&](Var p) {
+          loops.push_back(ir::for_("p", 0, last + 1 - strips * (strip_ > 1 ? strip_ : 0), [&](const Var& p) {
             const Expr first = strip_ > 1 ? Expr(p) + strips * strip_ : Expr(p);
             const Expr inside = ir::ramp(first * kPage, 1, kPage) <= splat(pos, kPage);
             return pages(m, head, table, last, first, 1, &inside);
@@ -187,7 +187,7 @@ class AttentionEmitter {
   }
   static DType page_vec() { return DType::f32().with_lanes(kPage); }
   static Stmt each(const char* name, int64_t n, const std::function<Stmt(Expr)>& body) {
-    return ir::for_(name, 0, n, [&](Var i) { return body(i); }, ForKind::kUnrolled);
+    return ir::for_(name, 0, n, [&](const Var& i) { return body(i); }, ForKind::kUnrolled);
   }
   Stmt heads(const std::function<Stmt(Expr)>& body) const { return each("g", g_, body); }
   Stmt columns(const std::function<Stmt(Expr)>& body) const {
@@ -236,7 +236,7 @@ class AttentionEmitter {
       const Expr at = static_cast<int64_t>(t);
       clear.push_back(heads([&](const Expr& g) { return set_scores(at, g, ir::zero(page_vec())); }));
     }
-    Stmt loop = ir::for_("d", 0, h_.dim, [&](Var d) {
+    Stmt loop = ir::for_("d", 0, h_.dim, [&](const Var& d) {
       for (size_t t = 0; t < page.size(); ++t) {
         const Expr at = static_cast<int64_t>(t);
         add.push_back(ir::prefetch(c_.in[4], {next[t], head, d, 0}, kSecondLevel));
@@ -295,7 +295,7 @@ class AttentionEmitter {
     const int64_t line = 64 / c_.in[5]->dtype.bytes();
     std::vector<Stmt> loops;
     for (size_t t = 0; t < page.size(); ++t) {
-      loops.push_back(ir::for_("j", 0, kPage, [&](Var j) {
+      loops.push_back(ir::for_("j", 0, kPage, [&](const Var& j) {
         const Stmt hints = each("c", std::max<int64_t>(1, h_.dim / line), [&](const Expr& x) {
           return ir::prefetch(c_.in[5], {next[t], head, j, x * line}, kSecondLevel);
         });

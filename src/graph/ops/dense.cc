@@ -48,7 +48,7 @@ Stmt emit_quantize(const EmitContext& c) {
   };
   return ir::for_(
       "mg", 0, c.syms[static_cast<int>(c.rows)] * groups,
-      [&](Var mg) {
+      [&](const Var& mg) {
         const Expr m = ir::floordiv(mg, groups), g = ir::floormod(mg, groups);
         const Var x0 = ir::var("x0", vf), x1 = ir::var("x1", vf), amax = ir::var("amax", DType::f32());
         const Var inverse = ir::var("inverse", DType::f32()), q0 = ir::var("q0", vi), q1 = ir::var("q1", vi);
