@@ -186,3 +186,25 @@ def test_files_that_cannot_be_written(home, tmp_path):
     for flag in ("--json", "--html", "--history"):
         line = refusal(home, MODEL, *SMALL, flag, tmp_path / "missing" / "file")
         assert flag in line and str(tmp_path / "missing") in line
+
+
+def test_profile_and_trace(home, tmp_path):
+    """Where a step's time goes, per kernel beside the limits, and each call on a time line."""
+    trace = tmp_path / "trace.json"
+    flags = [*SMALL, "--json", tmp_path / "f.json"]
+    done = ok(home, "bench", MODEL, *flags, env={"MLC_PROFILE": "1", "MLC_TRACE": trace})
+    lines = [line.split() for line in done.err.splitlines() if line.startswith("model.layers.*.mlp.down_proj ")]
+    assert len(lines) == 1, done.err
+    calls, milliseconds, _, megabytes, activations, operations, *_, share = lines[0][1:]
+    assert int(calls) > 0 and float(milliseconds) > 0 and float(activations) > 0 and float(operations) > 0
+    assert float(megabytes) == pytest.approx(0.055, abs=1e-3)  # 192 x 512 in 4 bits, with scales
+    assert re.fullmatch(r"\d+%", share)
+    assert re.search(r"^total .*\d%$", done.err, re.MULTILINE)
+    events = [e for e in json.loads(trace.read_text()) if e["name"] == "model.layers.0.mlp.down_proj"]
+    assert len(events) == int(calls) // 6
+    decode = [e for e in events if e["args"]["rows"] == 1]
+    assert decode and all(e["args"]["ops"] == 2 * 192 * 512 and e["args"]["memory_bytes"] == 55296 for e in decode)
+    prefill = [e for e in events if e["args"]["rows"] == 32]
+    assert prefill and all(e["args"]["ops"] == 32 * 2 * 192 * 512 for e in prefill)
+    attention = [e for e in json.loads(trace.read_text()) if e["name"] == "model.layers.0.self_attn"]
+    assert attention[-1]["args"]["memory_bytes"] == 4 * 2 * 2 * 32 * 2  # four tokens' keys and values, two heads each
