@@ -168,7 +168,8 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   MLC_TRY(auto parts, s.split(column, {-1, blocks, kLanes}));
   std::vector<LoopRef> order = {parts[0], rows};
   if (tile > 1) order.push_back(loops[1]);
-  order.insert(order.end(), {parts[1], parts[2]});
+  order.push_back(parts[1]);
+  order.push_back(parts[2]);
   MLC_TRY_VOID(s.reorder(order));
   const size_t outside = 2;  // no, and m or mt
   for (size_t i = names.tails.size() - 1; i-- > 0;) {
