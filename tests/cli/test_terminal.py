@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -24,7 +25,6 @@ class Terminal:
         def own_terminal():  # so that Ctrl-C reaches the program
             os.setsid()
             import fcntl
-            import termios
 
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
@@ -61,8 +61,16 @@ class Terminal:
             plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r", "", self.seen)
             if found := re.search(pattern, plain):
                 self.seen = plain[found.end() :]
+                if pattern == PROMPT:
+                    self._wait_for_the_editor(deadline)
                 return plain[: found.start()]
             assert self._more(deadline), f"it ended after {plain!r} without {pattern!r}"
+
+    def _wait_for_the_editor(self, deadline):
+        """Until the line editor has taken over: the terminal would echo what is typed before that as well."""
+        while termios.tcgetattr(self.master)[3] & termios.ECHO:
+            assert time.monotonic() < deadline, "the terminal still echoes by itself behind a prompt"
+            time.sleep(0.001)
 
     def send(self, text):
         os.write(self.master, text.encode())
