@@ -14,8 +14,11 @@
 namespace mlc::tools {
 namespace {
 
-constexpr size_t kLeading = 4;            // patterns that rounds measure
-constexpr double kComputeSeconds = 8e-3;  // of one call: long beside the start of a thread, short beside a round
+constexpr size_t kLeading = 4;  // patterns that rounds measure
+constexpr int kRepeats = 3;     // of each, per round; the best counts
+// Of one compute call, and of the work before a round. A worker that was parked often wakes on the core of its waker;
+// the system spreads threads within some tens of milliseconds, and until then two cores look like one.
+constexpr double kComputeSeconds = 20e-3, kSpreadSeconds = 60e-3;
 
 template <typename F>
 double seconds_of(F&& f) {
@@ -62,6 +65,9 @@ Result<std::unique_ptr<LimitsProbe>> LimitsProbe::create(const target::Target& t
   p->fma_ = p->jit_.kernel("fma_limit");
   // Two passes over all patterns, then the leading ones only.
   std::vector<std::pair<double, Pattern>> ranked;
+  p->patterns_ = {patterns.front()};
+  p->spread_threads();
+  p->patterns_.clear();
   for (const Pattern& pattern : patterns) ranked.emplace_back(p->read_seconds(pattern), pattern);
   for (auto& [seconds, pattern] : ranked) seconds = std::min(seconds, p->read_seconds(pattern));
   std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -85,16 +91,22 @@ double LimitsProbe::compute_ops_per_s(artifact::KernelFn fn, double ops_per_roun
     }
   }
   double best = run(kernel_rounds);
-  for (int i = 0; i < 2; ++i) best = std::min(best, run(kernel_rounds));
+  for (int i = 1; i < kRepeats; ++i) best = std::min(best, run(kernel_rounds));
   return ops_per_round * static_cast<double>(kernel_rounds) / best;
 }
 
+void LimitsProbe::spread_threads() {
+  for (double busy = 0; busy < kSpreadSeconds;) busy += read_seconds(patterns_.front());
+}
+
 void LimitsProbe::round() {
+  spread_threads();
   double best = 0;
   size_t winner = 0;
-  for (size_t i = 0; i < patterns_.size(); ++i) {
-    const double speed = static_cast<double>(kProbeBytes) / read_seconds(patterns_[i]);
-    if (speed > best) best = speed, winner = i;
+  for (size_t i = 0; i < patterns_.size() * kRepeats; ++i) {
+    const size_t pattern = i % patterns_.size();
+    const double speed = static_cast<double>(kProbeBytes) / read_seconds(patterns_[pattern]);
+    if (speed > best) best = speed, winner = pattern;
   }
   patterns_[winner].wins += 1;
   read_.push_back(best / 1e9);

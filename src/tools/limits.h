@@ -41,6 +41,7 @@ class LimitsProbe {
     int wins = 0;
   };
   LimitsProbe(codegen::JitLibrary jit, ThreadPool& pool) : jit_(std::move(jit)), pool_(pool) {}
+  void spread_threads();
   double read_seconds(const Pattern& pattern);
   double compute_ops_per_s(artifact::KernelFn fn, double ops_per_round, int64_t& kernel_rounds);
 
