@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/constraint.h"
+
 namespace mlc::engine {
 
 using RequestId = uint64_t;
@@ -38,6 +40,9 @@ struct Request {
   bool ignore_eos = false;       // stop_token_ids do not stop
   int num_logprobs = -1;         // -1: none; 0: the chosen token's; n: also the n most likely, at most 20
   bool prompt_logprobs = false;  // log-probability (and num_logprobs alternatives) of each prompt token
+  // Structured output: cloned for the sequence, the output follows it from its first token. Null: none. Its end also
+  // ends a request that ignores its stop tokens.
+  std::shared_ptr<const TokenConstraint> constraint;
 };
 
 enum class FinishReason { kNone, kStop, kLength, kCancelled, kError };
