@@ -1,21 +1,55 @@
 #include "protocol/api.h"
 
-namespace mlc::protocol {
+#include "protocol/messages_api.h"
+#include "protocol/responses_api.h"
 
-ApiResult<std::unique_ptr<Generation>> start_request(const ModelList& models, Endpoint endpoint, std::string_view body,
-                                                     Generation::Notify notify) {
+namespace mlc::protocol {
+namespace {
+
+using Model = std::shared_ptr<const ServedModel>;
+
+ApiResult<std::unique_ptr<Generation>> start_chat(Model model, const Json& body, Generation::Notify notify) {
+  MLC_TRY(const ChatRequest request, parse_chat_request(body, model->defaults));
+  return Generation::start(std::move(model), request, std::move(notify));
+}
+
+ApiResult<std::unique_ptr<Generation>> start_completion(Model model, const Json& body, Generation::Notify notify) {
+  MLC_TRY(const CompletionRequest request, parse_completion_request(body, model->defaults));
+  return Generation::start(std::move(model), request, std::move(notify));
+}
+
+ApiResult<std::unique_ptr<Answer>> start_responses(Model model, const Json& body, Generation::Notify notify) {
+  MLC_TRY(const ResponsesRequest request, parse_responses_request(body));
+  auto generation = start_chat(std::move(model), request.chat, std::move(notify));
+  if (!generation) return in_responses_words(generation.error());
+  return make_responses_answer(std::move(*generation), request);
+}
+
+ApiResult<std::unique_ptr<Answer>> start_messages(Model model, const Json& body, Generation::Notify notify) {
+  MLC_TRY(const MessagesRequest request, parse_messages_request(body));
+  MLC_TRY(auto generation, start_chat(std::move(model), request.chat, std::move(notify)));
+  return make_messages_answer(std::move(generation), request.stream);
+}
+
+}  // namespace
+
+ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoint endpoint, std::string_view body,
+                                                 Generation::Notify notify) {
   MLC_TRY(const Json json, parse_body(body));
   // The model first: its defaults fill the fields that are left out.
   Fields fields(json);
   const std::string name = fields.string("model").value_or("");
   if (fields.failed()) return fields.error();
   MLC_TRY(auto model, models.find(name));
-  if (endpoint == Endpoint::kChat) {
-    MLC_TRY(const ChatRequest request, parse_chat_request(json, model->defaults));
-    return Generation::start(std::move(model), request, std::move(notify));
-  }
-  MLC_TRY(const CompletionRequest request, parse_completion_request(json, model->defaults));
-  return Generation::start(std::move(model), request, std::move(notify));
+  if (endpoint == Endpoint::kResponses) return start_responses(std::move(model), json, std::move(notify));
+  if (endpoint == Endpoint::kMessages) return start_messages(std::move(model), json, std::move(notify));
+  const auto start = endpoint == Endpoint::kChat ? start_chat : start_completion;
+  MLC_TRY(auto generation, start(std::move(model), json, std::move(notify)));
+  return std::make_unique<Answer>(std::move(generation));
+}
+
+OrderedJson error_json(Endpoint endpoint, const ApiError& e) {
+  return endpoint == Endpoint::kMessages ? messages_error(e) : e.json();
 }
 
 }  // namespace mlc::protocol

@@ -1,16 +1,18 @@
-// The two generating endpoints from body text to a running Generation: parse, choose the model, check, submit.
+// The generating endpoints from body text to a running Answer: parse, choose the model, check, submit.
 //
-//   auto g = start_request(models, Endpoint::kChat, body, [] { wake(); });
-//   if (!g) reply(g.error().status, dump(g.error().json()));
+//   auto answer = start_request(models, Endpoint::kChat, body, [] { wake(); });
+//   if (!answer) reply(answer.error().status, dump(error_json(Endpoint::kChat, answer.error())));
 #pragma once
 
-#include "protocol/generation.h"
+#include "protocol/answer.h"
 
 namespace mlc::protocol {
 
-enum class Endpoint { kChat, kCompletion };
+enum class Endpoint { kChat, kCompletion, kResponses, kMessages };
 
-ApiResult<std::unique_ptr<Generation>> start_request(const ModelList& models, Endpoint endpoint, std::string_view body,
-                                                     Generation::Notify notify);
+ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoint endpoint, std::string_view body,
+                                                 Generation::Notify notify);
+// The error in the shape that clients of this endpoint expect.
+OrderedJson error_json(Endpoint endpoint, const ApiError& e);
 
 }  // namespace mlc::protocol

@@ -1,20 +1,9 @@
 #include "protocol/generation.h"
 
 #include <algorithm>
-#include <chrono>
-#include <random>
 
 namespace mlc::protocol {
 namespace {
-
-std::string random_hex() {
-  static thread_local std::mt19937_64 source{(uint64_t{std::random_device{}()} << 32) | std::random_device{}()};
-  return fmt::format("{:016x}{:016x}", source(), source());
-}
-
-int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 void join(Piece* to, Piece piece) {
   to->text += piece.text;
@@ -127,6 +116,12 @@ void Generation::poll() {
 
 void Generation::feed(size_t index, const engine::Output& output) {
   Choice& choice = choices_[index];
+  if (times_.first_token < 0 && !output.tokens.empty()) {
+    times_.first_token = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+  }
+  if (times_.queued < 0 && output.finish_reason != engine::FinishReason::kNone) {
+    times_.queued = std::max(0.0, times_.first_token - output.prefill_s);
+  }
   std::copy(output.prompt_logprobs.begin(), output.prompt_logprobs.end(), std::back_inserter(choice.prompt_logprobs));
   choice.text.feed(output);
   if (choice.text.finished()) {
@@ -180,23 +175,23 @@ void Generation::stream_piece(size_t index, Piece piece) {
 void Generation::add_event(OrderedJson choice) {
   OrderedJson body = response_body(head_, shape_.chat, true, OrderedJson::array({std::move(choice)}));
   if (params_.include_usage) body["usage"] = nullptr;
-  events_.push_back(dump(body));
+  chunks_.push_back(std::move(body));
 }
 
 void Generation::finish_stream() {
   if (std::exchange(stream_ended_, true)) return;
   if (failed_) {
-    events_.push_back(dump(failed_->json()));
+    chunks_.push_back(failed_->json());
   } else if (params_.include_usage) {
     OrderedJson body = response_body(head_, shape_.chat, true, OrderedJson::array());
     body["usage"] = usage_.json();
-    events_.push_back(dump(body));
+    chunks_.push_back(std::move(body));
   }
 }
 
-std::vector<std::string> Generation::take_events() { return std::exchange(events_, {}); }
+std::vector<OrderedJson> Generation::take_chunks() { return std::exchange(chunks_, {}); }
 
-std::string Generation::body() {
+OrderedJson Generation::body_json() {
   OrderedJson list = OrderedJson::array();
   for (size_t i = 0; i < choices_.size(); ++i) {
     OrderedJson choice = whole_choice(shape_, names_, static_cast<int>(i), choices_[i].all);
@@ -205,7 +200,7 @@ std::string Generation::body() {
   }
   OrderedJson body = response_body(head_, shape_.chat, false, std::move(list));
   body["usage"] = usage_.json();
-  return dump(body);
+  return body;
 }
 
 }  // namespace mlc::protocol

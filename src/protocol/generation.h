@@ -3,12 +3,13 @@
 //
 //   MLC_TRY(auto g, Generation::start(model, chat_request, [] { wake(); }));   // wake runs on the engine thread
 //   ... on wake: g->poll();
-//   streaming:  for (auto& event : g->take_events()) send("data: " + event + "\n\n");  until g->finished(), then [DONE]
-//   else:       when g->finished(): g->failed() ? *g->failed() : g->body()
+//   streaming:  for (auto& chunk : g->take_chunks()) …;                        until g->finished()
+//   else:       when g->finished(): g->failed() ? *g->failed() : g->body_json()
 //
 // One thread at a time. Destroying it cancels what still runs in the engine.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,12 @@
 #include "protocol/responses.h"
 
 namespace mlc::protocol {
+
+// Of the first choice that began. Seconds since the request was submitted; negative: not yet.
+struct GenerationTimes {
+  double queued = -1;       // until its first step
+  double first_token = -1;  // until its first token
+};
 
 class Generation {
  public:
@@ -37,16 +44,18 @@ class Generation {
 
   bool streaming() const { return params_.stream; }
   const std::string& id() const { return head_.id; }
+  const std::string& model() const { return head_.model; }
   const Usage& usage() const { return usage_; }
+  const GenerationTimes& times() const { return times_; }
 
   void poll();            // takes what the engine has made
   bool finished() const;  // all choices ended, or one failed
   const std::optional<ApiError>& failed() const { return failed_; }
-  // Streaming: the JSON events that are ready, the last one after poll() finished everything (usage, if asked for).
-  // After a failure: one event {"error": …}, and nothing more.
-  std::vector<std::string> take_events();
+  // Streaming: the chunks that are ready, the last one after poll() finished everything (usage, if asked for). After a
+  // failure: one chunk {"error": …}, and nothing more.
+  std::vector<OrderedJson> take_chunks();
   // Not streaming: the whole answer, once finished.
-  std::string body();
+  OrderedJson body_json();
 
  private:
   struct Choice {
@@ -84,10 +93,12 @@ class Generation {
   std::vector<EncodedPrompt> prompts_;
   std::vector<Choice> choices_;
   std::shared_ptr<OutputQueue> queue_;
-  std::vector<std::string> events_;
+  std::vector<OrderedJson> chunks_;
   std::optional<ApiError> failed_;
   bool stream_ended_ = false;
   Usage usage_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  GenerationTimes times_;
 };
 
 }  // namespace mlc::protocol

@@ -42,8 +42,7 @@ bool has_system_message(const OrderedJson& messages) {
 
 }  // namespace
 
-ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request) {
-  if (!model.tokenizer) return no_tokenizer("messages");
+ApiResult<text::RenderedPrompt> render_chat(const ServedModel& model, const ChatRequest& request) {
   if (!model.chat_template) {
     return unsupported("messages",
                        "This model has no chat template; use /v1/completions, or start the server with "
@@ -56,9 +55,15 @@ ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const Chat
   text::RenderOptions options;
   options.add_generation_prompt = request.add_generation_prompt;
   options.extra = request.template_kwargs;
-  const auto prompt = model.chat_template->render(messages, options);
+  auto prompt = model.chat_template->render(messages, options);
   if (!prompt) return from_error(prompt.error(), "messages");
-  auto ids = prompt->encode(*model.tokenizer);
+  return std::move(*prompt);
+}
+
+ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request) {
+  if (!model.tokenizer) return no_tokenizer("messages");
+  MLC_TRY(const text::RenderedPrompt prompt, render_chat(model, request));
+  auto ids = prompt.encode(*model.tokenizer);
   if (!ids) return from_error(ids.error(), "messages");
   if (auto e = check_prompt(model, *ids, "messages", 1)) return *e;
   return std::move(*ids);

@@ -9,6 +9,8 @@
 
 namespace mlc::protocol {
 
+// The chat template's text for the messages, not yet encoded.
+ApiResult<text::RenderedPrompt> render_chat(const ServedModel& model, const ChatRequest& request);
 ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request);
 // `answer_tokens`: how many tokens the answer has at least (0 when a prompt is only scored). `param` names the prompt
 // in messages.

@@ -1,5 +1,8 @@
 #include "protocol/responses.h"
 
+#include <chrono>
+#include <random>
+
 namespace mlc::protocol {
 namespace {
 
@@ -67,6 +70,15 @@ OrderedJson role_choice(int index) {
           {"delta", {{"role", "assistant"}, {"content", ""}}},
           {"logprobs", nullptr},
           {"finish_reason", nullptr}};
+}
+
+std::string random_hex() {
+  static thread_local std::mt19937_64 source{(uint64_t{std::random_device{}()} << 32) | std::random_device{}()};
+  return fmt::format("{:016x}{:016x}", source(), source());
+}
+
+int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 std::string dump(const OrderedJson& json) { return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace); }

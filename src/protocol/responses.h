@@ -37,6 +37,8 @@ OrderedJson chunk_choice(const ChoiceShape& shape, const TokenNames& names, int 
 // The first chunk of a chat choice: who speaks.
 OrderedJson role_choice(int index);
 
+std::string random_hex();                   // 32 digits, for ids
+int64_t unix_seconds();                     // now
 std::string dump(const OrderedJson& json);  // one line; bytes that are not UTF-8 become U+FFFD
 
 }  // namespace mlc::protocol

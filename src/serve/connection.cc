@@ -12,8 +12,10 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <cmath>
 #include <random>
 
+#include "base/event_log.h"
 #include "base/log.h"
 
 namespace mlc::serve {
@@ -29,6 +31,7 @@ constexpr auto kAwait = net::as_tuple(net::use_awaitable);
 constexpr size_t kMaxPipelined = 64 << 10;  // bytes taken ahead while an answer is being made
 constexpr size_t kMaxDiscarded = 64 << 20;  // bytes of a refused body that are read to let the refusal arrive
 constexpr std::chrono::seconds kLingerTime{2};
+constexpr int kClientLeft = 499;  // nginx's status for it; in the log only
 
 std::string url_decode(std::string_view text) {
   std::string out;
@@ -55,16 +58,25 @@ std::string choose_request_id(std::string_view given) {
   return fmt::format("req-{:016x}", source());
 }
 
-std::string sse(const std::vector<std::string>& events) {
-  std::string out;
-  for (const std::string& event : events) out += "data: " + event + "\n\n";
-  return out;
+// The trace id of a W3C traceparent ("00-<32 hex>-<16 hex>-<2 hex>"), or nothing.
+std::string trace_id(const std::string& traceparent) {
+  if (traceparent.size() < 55 || traceparent[2] != '-' || traceparent[35] != '-') return "";
+  const std::string id = traceparent.substr(3, 32);
+  const bool hex = id.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return hex && id.find_first_not_of('0') != std::string::npos ? id : "";
 }
+
+int64_t milliseconds(double seconds) { return static_cast<int64_t>(std::lround(seconds * 1e3)); }
 
 class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(net::ip::tcp::socket socket, ServerContext& context, std::function<void(Connection*)> on_closed)
-      : stream_(std::move(socket)), context_(context), on_closed_(std::move(on_closed)), wake_(stream_.get_executor()) {
+  HttpConnection(net::ip::tcp::socket socket, ServerContext& context, const Routes& routes,
+                 std::function<void(Connection*)> on_closed)
+      : stream_(std::move(socket)),
+        context_(context),
+        routes_(routes),
+        on_closed_(std::move(on_closed)),
+        wake_(stream_.get_executor()) {
     error_code ignored;
     stream_.socket().set_option(net::ip::tcp::no_delay(true), ignored);
   }
@@ -76,6 +88,13 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
   void drain() override {
     net::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->idle_) self->close();
+    });
+  }
+  void cut_short() override {
+    net::post(stream_.get_executor(), [self = shared_from_this()] {
+      self->cut_ = true;
+      self->signal();
       if (self->idle_) self->close();
     });
   }
@@ -111,7 +130,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   net::awaitable<void> run() {
     bool first = true;
-    while (!gone_ && !context_.draining) {
+    while (!gone_ && !context_.refusing) {
       const bool arrived = co_await wait_for_request(first);
       if (!arrived) break;
       first = false;
@@ -138,6 +157,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   net::awaitable<bool> one_request(Parser& parser) {
     started_ = Clock::now();
     request_ = {};
+    body_bytes_ = 0;
     keep_alive_ = false;
     stream_.expires_after(options().header_timeout);
     auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
@@ -146,7 +166,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       co_return answered && false;
     }
     read_head(parser.get());
-    auto refused = context_.routes.check(request_);
+    auto refused = routes_.check(request_);
     if (refused) {
       const bool body_follows = !parser.is_done();
       keep_alive_ = keep_alive_ && !body_follows;
@@ -170,11 +190,16 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const std::string target(head.target());
     request_.path = url_decode(target.substr(0, target.find_first_of("?#")));
     request_.authorization = text(http::field::authorization);
+    const auto other = [&head](const char* name) {
+      const auto value = head[name];
+      return std::string(value.data(), value.size());
+    };
+    request_.x_api_key = other("X-Api-Key");
+    request_.traceparent = other("traceparent");
     request_.content_type = text(http::field::content_type);
     request_.origin = text(http::field::origin);
     request_.cors_headers = text(http::field::access_control_request_headers);
-    const auto id = head["X-Request-Id"];
-    request_.request_id = choose_request_id({id.data(), id.size()});
+    request_.request_id = choose_request_id(other("X-Request-Id"));
     keep_alive_ = head.keep_alive();
     version_ = head.version();
     expects_continue_ = beast::iequals(head[http::field::expect], "100-continue");
@@ -239,29 +264,32 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       std::atomic<int>& count;
       const int number;
     };
-    const bool generates = request_.method == "POST";
+    const bool generates = Routes::generates(request_.path);
     const auto counted = generates ? std::make_unique<Counted>(context_.requests) : nullptr;
-    if (counted && counted->number > options().max_requests) {
-      const bool sent = co_await send(error_reply(protocol::overloaded(
-          fmt::format("The server is busy with {} requests; try again.", options().max_requests))));
-      co_return sent;
+    if (counted) {
+      auto refused = routes_.admit(request_, counted->number);
+      if (refused) {
+        const bool sent = co_await send(std::move(*refused));
+        co_return sent;
+      }
     }
+    body_bytes_ = request_.body.size();
     signalled_ = false;
-    RouteAnswer a = context_.routes.handle(request_, make_notify());
+    RouteAnswer a = routes_.handle(request_, make_notify());
     request_.body = {};
-    if (!a.generation) {
+    if (!a.answer) {
       const bool sent = co_await send(std::move(a.reply));
       co_return sent;
     }
-    const bool streaming = a.generation->streaming();
+    const bool streaming = a.answer->streaming();
     watch_for_leaving();
     bool sent = false;
     if (streaming) {
-      sent = co_await send_stream(*a.generation);
+      sent = co_await send_stream(*a.answer);
     } else {
-      sent = co_await send_whole(*a.generation);
+      sent = co_await send_whole(*a.answer);
     }
-    a.generation.reset();  // cancels what still runs, before anything else is waited for
+    a.answer.reset();  // cancels what still runs, before anything else is waited for
     co_await end_watch();
     co_return sent && !gone_;
   }
@@ -314,29 +342,31 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   // ---- sending ----
 
-  net::awaitable<bool> send_whole(protocol::Generation& generation) {
-    while (!gone_) {
-      generation.poll();
-      if (generation.finished()) break;
+  net::awaitable<bool> send_whole(protocol::Answer& answer) {
+    while (!gone_ && !cut_) {
+      answer.poll();
+      if (answer.finished()) break;
       co_await wait_for_signal(std::chrono::hours(1));
     }
-    if (gone_) {
-      log_request(499, "client left");
-      co_return false;
-    }
     HttpReply reply;
-    if (generation.failed()) {
-      reply = error_reply(*generation.failed());
+    if (gone_) {
+      reply.status = kClientLeft;
+    } else if (!answer.finished()) {
+      reply = as_reply(answer, shutting_down());
+    } else if (answer.failed()) {
+      reply = as_reply(answer, *answer.failed());
     } else {
-      reply.body = generation.body();
+      reply.body = answer.body();
     }
-    const bool sent = co_await send(std::move(reply));
+    note_answer(answer, reply.status);
+    if (gone_) co_return false;
+    const bool sent = co_await send(std::move(reply), /*logged=*/true);
     co_return sent;
   }
 
-  net::awaitable<bool> send_stream(protocol::Generation& generation) {
+  net::awaitable<bool> send_stream(protocol::Answer& answer) {
     http::response<http::empty_body> head{http::status::ok, version_};
-    fill_head(head, context_.routes.common_headers(request_));
+    fill_head(head, routes_.common_headers(request_));
     head.set(http::field::content_type, "text/event-stream; charset=utf-8");
     head.set(http::field::cache_control, "no-cache");
     head.set("X-Accel-Buffering", "no");
@@ -349,9 +379,13 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     auto [ec, n] = co_await http::async_write_header(stream_, serializer, kAwait);
     bool ok = !ec;
     while (ok && !gone_) {
-      generation.poll();
-      const std::string events = sse(generation.take_events());
-      const bool last = generation.finished();
+      answer.poll();
+      std::string events = answer.take_events();
+      bool last = answer.finished();
+      if (cut_ && !last) {
+        events += protocol::sse_event(protocol::dump(answer.error_json(shutting_down())));
+        last = true;
+      }
       if (!events.empty()) {
         ok = co_await send_chunk(events);
       }
@@ -364,13 +398,11 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       }
     }
     const bool complete = ok && !gone_;
-    if (complete && !generation.failed()) {
-      ok = co_await send_chunk("data: [DONE]\n\n");
-    }
-    if (complete && ok && chunked_) {
+    if (complete && chunked_) {
       ok = co_await send_raw("0\r\n\r\n");
     }
-    log_request(complete ? (generation.failed() ? 500 : 200) : 499, complete ? "stream" : "client left");
+    const bool failed = answer.failed() || !answer.finished();
+    note_answer(answer, !complete ? kClientLeft : failed ? 500 : 200);
     co_return complete&& ok;
   }
 
@@ -385,11 +417,18 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     co_return !ec;
   }
 
-  net::awaitable<bool> send(HttpReply reply) {
-    keep_alive_ = keep_alive_ && !context_.draining;
-    log_request(reply.status, "");
+  static protocol::ApiError shutting_down() { return protocol::overloaded("The server is shutting down."); }
+  static HttpReply as_reply(const protocol::Answer& answer, const protocol::ApiError& e) {
+    HttpReply reply = error_reply(e);
+    reply.body = protocol::dump(answer.error_json(e));
+    return reply;
+  }
+
+  net::awaitable<bool> send(HttpReply reply, bool logged = false) {
+    keep_alive_ = keep_alive_ && !context_.refusing;
+    if (!logged) note(reply.status, OrderedJson::object());
     http::response<http::string_body> response{static_cast<http::status>(reply.status), version_};
-    fill_head(response, context_.routes.common_headers(request_));
+    fill_head(response, routes_.common_headers(request_));
     fill_head(response, reply.headers);
     if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
     response.keep_alive(keep_alive_);
@@ -407,13 +446,48 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     for (const auto& [name, value] : headers) response.set(name, value);
   }
 
-  void log_request(int status, const char* note) const {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_).count();
-    log::info("{} {} {} {} ms {} {}", request_.method, request_.path, status, ms, request_.request_id, note);
+  // ---- what is kept of a request: a line in the log and the metrics, never its text ----
+
+  double elapsed() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+
+  void note(int status, const OrderedJson& more) const {
+    const std::string label = Routes::label(request_.path);
+    const double seconds = elapsed();
+    context_.metrics.http_request(request_.method, label, status, seconds, body_bytes_);
+    const std::string trace = trace_id(request_.traceparent);
+    OrderedJson fields = {{"request_id", request_.request_id},
+                          {"method", request_.method},
+                          {"route", label},
+                          {"status", status},
+                          {"e2e_ms", milliseconds(seconds)}};
+    if (!trace.empty()) fields["trace_id"] = trace;
+    fields.update(more);
+    log::event("request", fields);
+  }
+
+  void note_answer(const protocol::Answer& answer, int status) const {
+    const protocol::AnswerFacts facts = answer.facts();
+    if (status == kClientLeft) {
+      context_.metrics.request_cancelled(facts.model);
+    } else if (status != 200) {
+      context_.metrics.request_failed("error");
+    } else {
+      for (const std::string& reason : facts.finish_reasons) context_.metrics.request_succeeded(facts.model, reason);
+      const double before = context_.request_seconds;
+      context_.request_seconds = before == 0 ? elapsed() : 0.9 * before + 0.1 * elapsed();
+    }
+    OrderedJson fields = {
+        {"model", facts.model}, {"prompt_tokens", facts.prompt_tokens}, {"completion_tokens", facts.completion_tokens}};
+    if (facts.times.queued >= 0) fields["queue_ms"] = milliseconds(facts.times.queued);
+    if (facts.times.first_token >= 0) fields["ttft_ms"] = milliseconds(facts.times.first_token);
+    if (!facts.finish_reasons.empty()) fields["finish_reason"] = facts.finish_reasons.front();
+    if (status == kClientLeft) fields["finish_reason"] = "abort";
+    note(status, fields);
   }
 
   beast::tcp_stream stream_;
   ServerContext& context_;
+  const Routes& routes_;
   std::function<void(Connection*)> on_closed_;
   beast::flat_buffer buffer_;  // input that is read but not yet used
   net::steady_timer wake_;
@@ -421,6 +495,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   bool watching_ = false;  // a read of watch_for_leaving() is pending
   bool watch_ends_ = false;
   bool gone_ = false;  // the client left, or abort()
+  bool cut_ = false;   // what is being answered ends now
   bool idle_ = false;  // between requests
 
   // The request being answered.
@@ -429,14 +504,15 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   bool expects_continue_ = false;
   bool chunked_ = false;
   unsigned version_ = 11;
+  size_t body_bytes_ = 0;
   Clock::time_point started_;
 };
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(net::ip::tcp::socket socket, ServerContext& context,
+std::shared_ptr<Connection> make_connection(net::ip::tcp::socket socket, ServerContext& context, const Routes& routes,
                                             std::function<void(Connection*)> on_closed) {
-  return std::make_shared<HttpConnection>(std::move(socket), context, std::move(on_closed));
+  return std::make_shared<HttpConnection>(std::move(socket), context, routes, std::move(on_closed));
 }
 
 }  // namespace mlc::serve

@@ -10,7 +10,9 @@ namespace mlc::serve {
 struct HttpRequest {
   std::string method;         // "GET"
   std::string path;           // decoded, without the query
-  std::string authorization;  // this and the next four: header values, empty when absent
+  std::string authorization;  // this and the following: header values, empty when absent
+  std::string x_api_key;
+  std::string traceparent;
   std::string content_type;
   std::string origin;
   std::string cors_headers;  // Access-Control-Request-Headers

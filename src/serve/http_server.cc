@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <map>
 #include <thread>
 
@@ -19,6 +20,8 @@ namespace {
 namespace net = boost::asio;
 using boost::system::error_code;
 using net::ip::tcp;
+
+constexpr std::chrono::seconds kFarewell{2};  // for an answer that is cut short to reach its client
 
 Error listen_error(const ServerOptions& o, const error_code& ec) {
   if (ec == net::error::address_in_use) {
@@ -52,7 +55,8 @@ Result<tcp::acceptor> bind(net::io_context& io, const ServerOptions& o) {
 // All state below is touched on the acceptor's strand only.
 class HttpServer::Impl {
  public:
-  explicit Impl(const ServerOptions& options) : options_(options), io_(std::max(1, options.io_threads)) {}
+  Impl(const ServerOptions& options, std::shared_ptr<ApiKeys> keys)
+      : options_(options), context_(options, std::move(keys)), io_(std::max(1, options.io_threads)) {}
 
   Result<void> bind_now() {
     MLC_TRY(tcp::acceptor acceptor, bind(io_, options_));
@@ -66,20 +70,28 @@ class HttpServer::Impl {
 
   uint16_t port() const { return port_; }
 
-  Result<void> listen(protocol::ModelList models) {
-    if (models.all().empty()) return error("there is no model to serve");
-    context_.emplace(options_, std::move(models));
+  Result<void> listen() {
     error_code ec;
     acceptor_->listen(net::socket_base::max_listen_connections, ec);
     if (ec) return listen_error(options_, ec);
     return {};
   }
 
+  Result<void> set_models(protocol::ModelList models) {
+    if (models.all().empty()) return error("there is no model to serve");
+    context_.set_models(std::move(models));
+    ServerState loading = ServerState::kLoading;
+    context_.state.compare_exchange_strong(loading, ServerState::kReady);  // or draining already
+    return {};
+  }
+  Metrics& metrics() { return context_.metrics; }
+
   Result<void> run() {
     if (options_.handle_signals) {
       error_code ec;
       signals_->add(SIGINT, ec);
       if (!ec) signals_->add(SIGTERM, ec);
+      if (!ec) signals_->add(SIGHUP, ec);
       if (ec) return error(ErrorCode::kIo, "cannot handle signals: {}", ec.message());
       wait_for_signal();
     }
@@ -99,18 +111,33 @@ class HttpServer::Impl {
   void wait_for_signal() {
     signals_->async_wait([this](error_code ec, int number) {
       if (ec) return;
-      const char* then = context_->draining ? "dropping what is in flight" : "finishing what is in flight";
-      log::info("signal {}: {}", number, then);
+      if (number == SIGHUP) {
+        reload_keys();
+        return wait_for_signal();
+      }
+      // Loading cannot be interrupted, and nothing is in flight. Files in the making have temporary names.
+      if (context_.state == ServerState::kLoading) std::_Exit(128 + number);
+      const bool again = context_.state == ServerState::kDraining;
+      log::info("signal {}: {}", number, again ? "dropping what is in flight" : "finishing what is in flight");
       stop_here();
       wait_for_signal();
       finish_if_empty();
     });
   }
 
+  void reload_keys() {
+    const auto read = context_.keys->reload();
+    if (read) {
+      log::info("read the keys again");
+    } else {
+      log::error("the keys stay as they were: {}", read.error().message);
+    }
+  }
+
   void accept() {
-    if (context_->draining) return;
+    if (context_.refusing) return;
     acceptor_->async_accept(net::make_strand(io_), [this](error_code ec, tcp::socket socket) {
-      if (context_->draining) return;
+      if (context_.refusing) return;
       if (ec) {
         log::warn("cannot accept a connection: {}", ec.message());  // most likely too many open files: wait a little
         retry_timer_->expires_after(std::chrono::milliseconds(100));
@@ -123,7 +150,7 @@ class HttpServer::Impl {
 
   void take(tcp::socket socket) {
     if (static_cast<int>(connections_.size()) >= options_.max_connections) return refuse(std::move(socket));
-    auto connection = make_connection(std::move(socket), *context_, [this](Connection* closed) {
+    auto connection = make_connection(std::move(socket), context_, routes_, [this](Connection* closed) {
       net::post(acceptor_->get_executor(), [this, closed] {
         connections_.erase(closed);
         finish_if_empty();
@@ -143,16 +170,37 @@ class HttpServer::Impl {
   }
 
   void stop_here() {
-    if (context_->draining.exchange(true)) return abort_all();
+    if (context_.state.exchange(ServerState::kDraining) == ServerState::kDraining) {
+      if (!context_.refusing) refuse_more();
+      return abort_all();
+    }
+    if (options_.drain_delay.count() == 0) return refuse_more();
+    drain_timer_->expires_after(options_.drain_delay);
+    drain_timer_->async_wait([this](error_code ec) {
+      if (!ec) refuse_more();
+    });
+  }
+
+  void refuse_more() {
+    context_.refusing = true;
     error_code ignored;
     acceptor_->close(ignored);
     retry_timer_->cancel();
     for (auto& [_, connection] : connections_) connection->drain();
     drain_timer_->expires_after(options_.drain_timeout);
     drain_timer_->async_wait([this](error_code ec) {
-      if (!ec) abort_all();
+      if (!ec) cut_short_all();
     });
     finish_if_empty();
+  }
+
+  // The clients are told that their answers end here, and have a moment to read it.
+  void cut_short_all() {
+    for (auto& [_, connection] : connections_) connection->cut_short();
+    drain_timer_->expires_after(kFarewell);
+    drain_timer_->async_wait([this](error_code ec) {
+      if (!ec) abort_all();
+    });
   }
 
   void abort_all() {
@@ -161,14 +209,15 @@ class HttpServer::Impl {
 
   // Without connections and timers the io threads run out of work, and run() returns.
   void finish_if_empty() {
-    if (!context_->draining || !connections_.empty()) return;
+    if (!context_.refusing || !connections_.empty()) return;
     drain_timer_->cancel();
     error_code ignored;
     signals_->cancel(ignored);
   }
 
   const ServerOptions options_;
-  std::optional<ServerContext> context_;  // from listen() on
+  ServerContext context_;
+  const Routes routes_{context_};
   net::io_context io_;
   uint16_t port_ = 0;
   std::optional<tcp::acceptor> acceptor_;
@@ -182,13 +231,16 @@ HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
 Result<std::unique_ptr<HttpServer>> HttpServer::create(const ServerOptions& options) {
-  auto impl = std::make_unique<Impl>(options);
+  MLC_TRY(auto keys, ApiKeys::load(options.api_keys, options.api_key_file));
+  auto impl = std::make_unique<Impl>(options, std::move(keys));
   MLC_TRY_VOID(impl->bind_now());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 
 uint16_t HttpServer::port() const { return impl_->port(); }
-Result<void> HttpServer::listen(protocol::ModelList models) { return impl_->listen(std::move(models)); }
+Result<void> HttpServer::listen() { return impl_->listen(); }
+Result<void> HttpServer::set_models(protocol::ModelList models) { return impl_->set_models(std::move(models)); }
+Metrics& HttpServer::metrics() { return impl_->metrics(); }
 Result<void> HttpServer::run() { return impl_->run(); }
 void HttpServer::stop() { impl_->stop(); }
 

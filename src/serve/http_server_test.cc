@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "base/log.h"
 #include "engine/fake_runner.h"
 #include "protocol/scripted_engine.h"
+#include "serve/observed_engine.h"
+#include "serve/stall_watch.h"
 #include "serve/test_client.h"
 
 namespace mlc::serve {
@@ -30,15 +33,15 @@ ServerOptions test_options() {
 // A server on a free port, running until the end of the test.
 class Running {
  public:
-  Running(std::shared_ptr<engine::Engine> engine, const ServerOptions& options = test_options()) {
+  Running(std::shared_ptr<engine::Engine> engine, const ServerOptions& options = test_options(), bool loaded = true) {
     spdlog::set_level(spdlog::level::warn);  // no line per request
-    protocol::ModelList models;
-    models.add(std::make_shared<const protocol::ServedModel>(protocol::toy_model("toy", std::move(engine))));
     auto created = HttpServer::create(options);
     MLC_CHECK(created.has_value(), "{}", created.error().message);
     server_ = std::move(*created);
-    const auto listening = server_->listen(std::move(models));
+    const auto listening = server_->listen();
     MLC_CHECK(listening.has_value(), "{}", listening.error().message);
+    engine_ = std::move(engine);
+    if (loaded) load();
     thread_ = std::thread([this] {
       EXPECT_TRUE(server_->run());
       returned_ = true;
@@ -49,6 +52,12 @@ class Running {
     server_->stop();  // what a test left running is dropped
     join();
   }
+  void load() {
+    protocol::ModelList models;
+    auto observed = observe(engine_, server_->metrics().model("toy"));
+    models.add(std::make_shared<const protocol::ServedModel>(protocol::toy_model("toy", std::move(observed))));
+    EXPECT_TRUE(server_->set_models(std::move(models)));
+  }
   void join() {
     if (thread_.joinable()) thread_.join();
   }
@@ -58,6 +67,7 @@ class Running {
 
  private:
   std::unique_ptr<HttpServer> server_;
+  std::shared_ptr<engine::Engine> engine_;
   std::thread thread_;
   std::atomic<bool> returned_{false};
 };
@@ -317,15 +327,15 @@ TEST(HttpServer, RefusesMoreRequestsThanItMayHold) {
   first.send(TestClient::compose("POST", kChatPath, kStream));
   ASSERT_TRUE(first.receive_until("data: "));
   const TestReply r = second.post(kChatPath, kChat);
-  EXPECT_EQ(r.status, 503);
+  EXPECT_EQ(r.status, 429);
   EXPECT_EQ(r.header("retry-after"), "1");
-  EXPECT_EQ(Json::parse(r.body)["error"]["code"], "server_overloaded");
+  EXPECT_EQ(Json::parse(r.body)["error"]["code"], "queue_full");
   EXPECT_EQ(second.request("GET", "/health").status, 200);
 }
 
 TEST(HttpServer, AsksForTheKey) {
   ServerOptions o = test_options();
-  o.api_key = "secret";
+  o.api_keys = {"secret"};
   Running s(brief(), o);
   TestClient c(s.port());
   EXPECT_EQ(c.request("GET", "/health").status, 200);
@@ -336,8 +346,171 @@ TEST(HttpServer, AsksForTheKey) {
   EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: Basic secret\r\n").status, 401);
   EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: Bearer secret\r\n").status, 200);
   EXPECT_EQ(c.request("GET", "/v1/models", "", "Authorization: bearer secret\r\n").status, 200);
+  EXPECT_EQ(c.request("GET", "/v1/models", "", "X-Api-Key: secret\r\n").status, 200);
   TestClient post(s.port());
   EXPECT_EQ(post.post(kChatPath, kChat).status, 401);
+}
+
+// Whatever is added to the table needs a key, unless it is said here that it does not.
+TEST(HttpServer, WithoutAKeyThereIsOnlyHealth) {
+  ServerOptions o = test_options();
+  o.api_keys = {"secret"};
+  o.debug_endpoints = true;
+  Running s(brief(), o);
+  for (const char* path : {"/version", "/metrics", "/v1/models", "/v1/models/toy", "/nothing"}) {
+    TestClient c(s.port());
+    EXPECT_EQ(c.request("GET", path).status, 401) << path;
+  }
+  for (const char* path :
+       {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
+        "/tokenize", "/detokenize", "/apply-template", "/debug/dump_engine_metrics", "/debug/reset_engine_metrics"}) {
+    TestClient c(s.port());
+    EXPECT_EQ(c.post(path, "{}").status, 401) << path;
+  }
+  for (const char* path : {"/health", "/health/live", "/health/ready"}) {
+    TestClient c(s.port());
+    EXPECT_EQ(c.request("GET", path).status, 200) << path;
+  }
+}
+
+TEST(HttpServer, ReadsItsKeysAgain) {
+  const std::string file = testing::TempDir() + "/keys.txt";
+  std::ofstream(file) << "# clients\nfirst\n\n  second  \n";
+  ServerOptions o = test_options();
+  o.api_key_file = file;
+  o.handle_signals = true;
+  Running s(brief(), o);
+  const auto status = [&](const char* key) {
+    TestClient c(s.port());
+    return c.request("GET", "/version", "", fmt::format("Authorization: Bearer {}\r\n", key)).status;
+  };
+  EXPECT_EQ(status("first"), 200);
+  EXPECT_EQ(status("second"), 200);
+  EXPECT_EQ(status("# clients"), 401);
+  std::ofstream(file) << "third\n";
+  std::raise(SIGHUP);
+  EXPECT_TRUE(soon([&] { return status("third") == 200; }));
+  EXPECT_EQ(status("first"), 401);
+  std::ofstream(file) << "";  // a file without keys opens nothing and takes nothing away
+  std::raise(SIGHUP);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(status("third"), 200);
+  EXPECT_EQ(status(""), 401);
+}
+
+TEST(HttpServer, TellsWhetherItIsReady) {
+  ServerOptions o = test_options();
+  o.drain_delay = 60s;
+  Running s(brief(), o, /*loaded=*/false);
+  const auto get = [&](const char* path) {
+    TestClient c(s.port());
+    return c.request("GET", path);
+  };
+  EXPECT_EQ(get("/health/live").status, 200);
+  EXPECT_EQ(get("/health/ready").status, 503);
+  EXPECT_EQ(Json::parse(get("/health/ready").body)["status"], "loading");
+  EXPECT_EQ(get("/health").status, 503);
+  EXPECT_EQ(Json::parse(get("/health").body)["error"]["message"], "Loading model");
+  EXPECT_NE(get("/metrics").body.find("mlc_server_state{state=\"loading\"} 1"), std::string::npos);
+  TestClient early(s.port());
+  const TestReply r = early.post(kChatPath, kChat);
+  EXPECT_EQ(r.status, 503);
+  EXPECT_EQ(Json::parse(r.body)["error"]["code"], "loading");
+  EXPECT_FALSE(r.header("retry-after").empty());
+  s.load();
+  EXPECT_EQ(get("/health").status, 200);
+  EXPECT_EQ(get("/health/ready").status, 200);
+  s.server().stop();  // not ready, but still answering, for the drain delay
+  EXPECT_TRUE(soon([&] { return get("/health/ready").status == 503; }));
+  EXPECT_EQ(Json::parse(get("/health/ready").body)["status"], "draining");
+  TestClient late(s.port());
+  EXPECT_EQ(late.post(kChatPath, kChat).status, 200);
+  s.server().stop();
+  s.join();
+  EXPECT_TRUE(s.returned());
+}
+
+TEST(StallWatch, CountsOnlyTimeWithWorkAndWithoutSteps) {
+  StallWatch watch;
+  const auto begin = StallWatch::Clock::now();
+  engine::EngineStats s;
+  EXPECT_EQ(watch.stalled("m", s, begin), 0s);
+  EXPECT_EQ(watch.stalled("m", s, begin + 90s), 0s);  // idle
+  s.running = 1;
+  EXPECT_EQ(watch.stalled("m", s, begin + 100s), 10s);
+  s.steps = 5;
+  EXPECT_EQ(watch.stalled("m", s, begin + 130s), 0s);
+  EXPECT_EQ(watch.stalled("m", s, begin + 150s), 20s);
+  EXPECT_EQ(watch.stalled("other", s, begin + 150s), 0s);
+}
+
+TEST(HttpServer, SpeaksOtherApis) {
+  Running s(brief());
+  TestClient c(s.port());
+  const TestReply response = c.post("/v1/responses", R"({"input": "x"})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(Json::parse(response.body)["output"][0]["content"][0]["text"], "Hi there");
+  const TestReply stream = c.post("/v1/responses", R"({"input": "x", "stream": true})");
+  ASSERT_FALSE(stream.events().empty());
+  EXPECT_EQ(Json::parse(stream.events().back())["type"], "response.completed");
+  EXPECT_NE(stream.body.find("event: response.output_text.delta\n"), std::string::npos);
+  const std::string messages = R"("messages": [{"role": "user", "content": "x"}])";
+  EXPECT_EQ(Json::parse(c.post("/v1/messages", "{\"max_tokens\": 9, " + messages + "}").body)["content"][0]["text"],
+            "Hi there");
+  TestReply r = c.post("/v1/messages", "{" + messages + "}");
+  EXPECT_EQ(r.status, 400);
+  EXPECT_EQ(Json::parse(r.body)["type"], "error");
+  const Json counted = Json::parse(c.post("/v1/messages/count_tokens", "{" + messages + "}").body);
+  EXPECT_EQ(counted["input_tokens"], 19);
+  const Json prompt = Json::parse(c.post("/apply-template", "{" + messages + "}").body)["prompt"];
+  Json tokens = Json::parse(c.post("/tokenize", "{" + messages + "}").body);
+  EXPECT_EQ(tokens["count"], 19);
+  EXPECT_EQ(Json::parse(c.post("/detokenize", Json{{"tokens", tokens["tokens"]}}.dump()).body)["content"], prompt);
+  tokens = Json::parse(c.post("/tokenize", R"({"content": "\u00e9", "with_pieces": true})").body);
+  ASSERT_EQ(tokens["tokens"].size(), 2u);  // bytes are the tokens: each is half of the character
+  EXPECT_EQ(tokens["tokens"][0]["piece"], Json::array({0xc3}));
+  EXPECT_EQ(c.post("/detokenize", R"({"tokens": "x"})").status, 400);
+  EXPECT_EQ(c.post("/tokenize", "{}").status, 400);
+}
+
+TEST(HttpServer, CountsWhatItDoes) {
+  ServerOptions o = test_options();
+  o.vllm_metric_names = true;
+  Running s(brief(), o);
+  TestClient c(s.port());
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(c.post(kChatPath, kChat).status, 200);
+  ASSERT_EQ(c.post(kChatPath, "{}").status, 400);
+  ASSERT_EQ(c.request("GET", "/no/such/path/12345").status, 404);
+  const std::string text = c.request("GET", "/metrics").body;
+  const auto has = [&](const std::string& line) { return text.find("\n" + line + "\n") != std::string::npos; };
+  EXPECT_TRUE(has("mlc_request_success_total{finished_reason=\"stop\",model_name=\"toy\"} 3")) << text;
+  EXPECT_TRUE(has("mlc_request_failure_total{reason=\"invalid\"} 1"));
+  EXPECT_TRUE(has("mlc_generation_tokens_total{model_name=\"toy\"} 24"));
+  EXPECT_TRUE(has("mlc_time_to_first_token_seconds_count{model_name=\"toy\"} 3"));
+  EXPECT_TRUE(has("mlc_inter_token_latency_seconds_count{model_name=\"toy\"} 21"));
+  EXPECT_TRUE(has("mlc_request_prompt_tokens_sum{model_name=\"toy\"} 57"));
+  EXPECT_TRUE(has("vllm:e2e_request_latency_seconds_count{model_name=\"toy\"} 3"));
+  EXPECT_TRUE(has("mlc_server_state{state=\"ready\"} 1"));
+  EXPECT_TRUE(has("mlc_http_requests_total{code=\"200\",handler=\"/v1/chat/completions\",method=\"POST\"} 3"));
+  EXPECT_TRUE(has("mlc_http_requests_total{code=\"404\",handler=\"other\",method=\"GET\"} 1"));
+  EXPECT_EQ(text.find("12345"), std::string::npos) << "what clients send is no label";
+  EXPECT_NE(text.find("\nprocess_resident_memory_bytes "), std::string::npos);
+}
+
+TEST(HttpServer, AnAnswerThatIsCutShortSaysSo) {
+  ServerOptions o = test_options();
+  o.drain_timeout = 100ms;
+  Running s(endless(1ms), o);
+  TestClient stream(s.port()), whole(s.port());
+  stream.send(TestClient::compose("POST", kChatPath, kStream));
+  whole.send(TestClient::compose("POST", kChatPath, kChat));
+  ASSERT_TRUE(stream.receive_until("data: "));
+  s.server().stop();
+  const TestReply cut = stream.read_reply();
+  EXPECT_EQ(Json::parse(cut.events().back())["error"]["code"], "server_overloaded");
+  EXPECT_EQ(whole.read_reply().status, 503);
+  s.join();
+  EXPECT_TRUE(s.returned());
 }
 
 TEST(HttpServer, AllowsOtherOriginsWhenTold) {
@@ -450,7 +623,12 @@ TEST(HttpServer, ErrorsOfListening) {
   EXPECT_NE(nowhere.error().message.find("not an address"), std::string::npos);
   const auto empty = HttpServer::create(test_options());
   ASSERT_TRUE(empty);
-  EXPECT_FALSE((*empty)->listen({}));
+  EXPECT_FALSE((*empty)->set_models({}));
+  o = test_options();
+  o.api_key_file = "/nowhere/keys";
+  const auto no_keys = HttpServer::create(o);
+  ASSERT_FALSE(no_keys);
+  EXPECT_NE(no_keys.error().message.find("/nowhere/keys"), std::string::npos);
 }
 
 }  // namespace

@@ -17,26 +17,31 @@ struct CorsOptions {
 };
 
 struct ServerOptions {
-  std::string host = "127.0.0.1";  // an address or a name
-  uint16_t port = 8000;            // 0: any free one, see HttpServer::port()
-  std::string api_key;             // non-empty: /v1 asks for "Authorization: Bearer <api_key>"
-  std::string version;             // what GET /version answers
+  std::string host = "127.0.0.1";     // an address or a name
+  uint16_t port = 8000;               // 0: any free one, see HttpServer::port()
+  std::vector<std::string> api_keys;  // with these or those of the file, all but health asks for one of them
+  std::string api_key_file;           // one per line; read again on SIGHUP
+  std::string version;                // what GET /version answers
+  bool vllm_metric_names = false;     // /metrics also under vLLM's names
+  bool debug_endpoints = false;       // /debug/…
   CorsOptions cors;
 
   int io_threads = 2;                    // they parse, tokenize and send; the engine has its own
   int64_t max_body_bytes = 8 << 20;      // else 413
   uint32_t max_header_bytes = 16 << 10;  // else 431
   int max_connections = 1024;            // open sockets; more are answered 503
-  int max_requests = 256;                // generating at the same time, running or queued; more are answered 503
+  int max_requests = 256;                // generating at the same time, running or queued; more are answered 429
 
   std::chrono::milliseconds header_timeout{10'000};      // from a request's first byte to the end of its header
   std::chrono::milliseconds body_timeout{60'000};        // for the body
   std::chrono::milliseconds idle_timeout{75'000};        // between requests of one connection
   std::chrono::milliseconds write_timeout{60'000};       // a client that takes nothing for so long is dropped
   std::chrono::milliseconds keep_alive_comment{15'000};  // a stream without tokens sends a comment so often
-  std::chrono::milliseconds drain_timeout{30'000};       // stop() waits so long for answers in flight
+  std::chrono::milliseconds drain_delay{0};              // after stop(): not ready, but still answering, for so long
+  std::chrono::milliseconds drain_timeout{45'000};       // then answers in flight have so long
+  std::chrono::milliseconds stall_limit{120'000};        // an engine that makes no step for so long is not alive
 
-  bool handle_signals = false;  // SIGINT and SIGTERM stop gracefully, the second one at once
+  bool handle_signals = false;  // SIGINT and SIGTERM stop gracefully, the second at once; SIGHUP reads keys
 };
 
 }  // namespace mlc::serve

@@ -2,45 +2,97 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+
+#include "protocol/text_api.h"
 
 namespace mlc::serve {
 namespace {
 
 using protocol::ApiError;
 
-enum class Action { kHealth, kVersion, kModels, kModel, kChat, kCompletion };
+enum class Action {
+  kHealth,
+  kLive,
+  kReady,
+  kVersion,
+  kMetrics,
+  kModels,
+  kModel,
+  kChat,
+  kCompletion,
+  kResponses,
+  kMessages,
+  kCountTokens,
+  kTokenize,
+  kDetokenize,
+  kApplyTemplate,
+  kEngineMetrics,
+  kResetMetrics,
+};
+
+using protocol::Endpoint;
 
 struct Route {
   const char* path;  // ending in '/': everything below it
   const char* method;
   Action action;
+  bool open = false;  // needs no key
 };
 
 constexpr Route kRoutes[] = {
-    {"/health", "GET", Action::kHealth},
+    {"/health", "GET", Action::kHealth, true},
+    {"/health/live", "GET", Action::kLive, true},
+    {"/health/ready", "GET", Action::kReady, true},
+    {"/v2/health/live", "GET", Action::kLive, true},
+    {"/v2/health/ready", "GET", Action::kReady, true},
     {"/version", "GET", Action::kVersion},
+    {"/metrics", "GET", Action::kMetrics},
     {"/v1/models", "GET", Action::kModels},
     {"/v1/models/", "GET", Action::kModel},
     {"/v1/chat/completions", "POST", Action::kChat},
     {"/v1/completions", "POST", Action::kCompletion},
+    {"/v1/responses", "POST", Action::kResponses},
+    {"/v1/messages", "POST", Action::kMessages},
+    {"/v1/messages/count_tokens", "POST", Action::kCountTokens},
+    {"/tokenize", "POST", Action::kTokenize},
+    {"/detokenize", "POST", Action::kDetokenize},
+    {"/apply-template", "POST", Action::kApplyTemplate},
+};
+// With --enable-debug.
+constexpr Route kDebugRoutes[] = {
+    {"/debug/dump_engine_metrics", "POST", Action::kEngineMetrics},
+    {"/debug/reset_engine_metrics", "POST", Action::kResetMetrics},
 };
 
-const Route* find_route(const std::string& path) {
+bool matches(const Route& route, const std::string& path) {
+  const std::string_view own = route.path;
+  return path == own || (own.ends_with('/') && path.size() > own.size() && path.starts_with(own));
+}
+
+const Route* find_route(const std::string& path, bool debug) {
   for (const Route& route : kRoutes) {
-    const std::string_view own = route.path;
-    const bool below = own.ends_with('/') && path.size() > own.size() && path.starts_with(own);
-    if (path == own || below) return &route;
+    if (matches(route, path)) return &route;
+  }
+  for (const Route& route : kDebugRoutes) {
+    if (debug && matches(route, path)) return &route;
   }
   return nullptr;
 }
 
-// Takes as long for a key that is wrong in the first byte as for one that is wrong in the last.
-bool equal_in_constant_time(std::string_view given, std::string_view expected) {
-  size_t different = given.size() ^ expected.size();
-  for (size_t i = 0; i < given.size(); ++i) {
-    different |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(expected[i % expected.size()]);
+std::optional<Endpoint> endpoint_of(const Route& route) {
+  switch (route.action) {
+    case Action::kChat:
+      return Endpoint::kChat;
+    case Action::kCompletion:
+      return Endpoint::kCompletion;
+    case Action::kResponses:
+      return Endpoint::kResponses;
+    case Action::kMessages:
+      return Endpoint::kMessages;
+    default:
+      return std::nullopt;
   }
-  return different == 0;
 }
 
 std::string lower(std::string text) {
@@ -94,24 +146,41 @@ HttpReply error_reply(const ApiError& error) {
   return reply;
 }
 
+namespace {
+
+// Anthropic's clients read another error body.
+HttpReply error_reply_for(const std::string& path, const ApiError& error) {
+  HttpReply reply = error_reply(error);
+  if (path.starts_with("/v1/messages")) reply.body = protocol::dump(protocol::error_json(Endpoint::kMessages, error));
+  return reply;
+}
+
+HttpReply unavailable(const std::string& message) {
+  HttpReply reply = json_reply({{"error", {{"code", 503}, {"message", message}, {"type", "unavailable_error"}}}});
+  reply.status = 503;
+  return reply;
+}
+
+}  // namespace
+
 std::optional<HttpReply> Routes::check_key(const HttpRequest& request) const {
-  if (options_.api_key.empty() || !request.path.starts_with("/v1/")) return std::nullopt;
-  const std::string& given = request.authorization;
-  constexpr size_t kScheme = 7;
-  const bool bearer = lower(given.substr(0, kScheme)) == "bearer ";
-  if (bearer && equal_in_constant_time(std::string_view(given).substr(kScheme), options_.api_key)) return std::nullopt;
-  const char* message = given.empty() ? "This server needs a key: send \"Authorization: Bearer KEY\"."
-                                      : "The key in the Authorization header is not this server's.";
-  HttpReply reply = error_reply({401, message, "invalid_request_error", "", "invalid_api_key"});
+  if (!context_.keys->needed()) return std::nullopt;
+  const Route* route = find_route(request.path, context_.options.debug_endpoints);
+  if (route && route->open) return std::nullopt;
+  if (context_.keys->allow(request.authorization, request.x_api_key)) return std::nullopt;
+  const bool none = request.authorization.empty() && request.x_api_key.empty();
+  const char* message = none ? "This server needs a key: send \"Authorization: Bearer KEY\"."
+                             : "The key that came with the request is not one of this server's.";
+  HttpReply reply = error_reply_for(request.path, {401, message, "invalid_request_error", "", "invalid_api_key"});
   reply.headers.emplace_back("WWW-Authenticate", "Bearer");
   return reply;
 }
 
 std::optional<HttpReply> Routes::check(const HttpRequest& request) const {
-  const bool preflight_asked = request.method == "OPTIONS" && !options_.cors.origins.empty();
+  const bool preflight_asked = request.method == "OPTIONS" && !context_.options.cors.origins.empty();
   if (preflight_asked) return preflight(request);  // browsers send no key with it
   if (auto refused = check_key(request)) return refused;
-  const Route* route = find_route(request.path);
+  const Route* route = find_route(request.path, context_.options.debug_endpoints);
   if (!route) return error_reply(not_found(request.path));
   const bool head = request.method == "HEAD" && std::string_view(route->method) == "GET";
   if (request.method != route->method && !head) return wrong_method(request.method, *route);
@@ -119,24 +188,83 @@ std::optional<HttpReply> Routes::check(const HttpRequest& request) const {
   return std::nullopt;
 }
 
+std::optional<HttpReply> Routes::admit(const HttpRequest& request, int in_flight) const {
+  const auto refuse = [&](const char* reason, ApiError e, int64_t retry_s) {
+    context_.metrics.request_rejected(reason);
+    HttpReply reply = error_reply_for(request.path, e);
+    std::erase_if(reply.headers, [](const auto& h) { return h.first == "Retry-After"; });
+    reply.headers.emplace_back("Retry-After", std::to_string(retry_s));
+    return reply;
+  };
+  if (context_.refusing) return refuse("draining", protocol::overloaded("The server is shutting down."), 1);
+  if (context_.state == ServerState::kLoading) {
+    return refuse("loading", {503, "The model is still being loaded.", "unavailable_error", "", "loading"}, 5);
+  }
+  if (in_flight <= context_.options.max_requests) return std::nullopt;
+  // About when a place is free: as often as one of the requests in flight ends.
+  const double between = context_.request_seconds / std::max(1, context_.options.max_requests);
+  const auto retry = std::clamp<int64_t>(static_cast<int64_t>(std::ceil(between)), 1, 60);
+  const std::string message = fmt::format(
+      "The server is busy with {} requests, which is as many as it takes; try again "
+      "in {} s.",
+      context_.options.max_requests, retry);
+  return refuse("queue_full", {429, message, "rate_limit_error", "", "queue_full"}, retry);
+}
+
+std::string Routes::label(const std::string& path) {
+  const Route* route = find_route(path, true);
+  return route ? route->path : "other";
+}
+
+bool Routes::generates(const std::string& path) {
+  const Route* route = find_route(path, false);
+  return route && endpoint_of(*route);
+}
+
 RouteAnswer Routes::handle(const HttpRequest& request, protocol::Generation::Notify notify) const {
-  const Route* route = find_route(request.path);
+  const Route* route = find_route(request.path, context_.options.debug_endpoints);
   MLC_CHECK(route, "check() lets only known paths through, not {}", request.path);
+  const auto models = context_.models();
+  const auto replied = [&](const protocol::ApiResult<OrderedJson>& result) -> RouteAnswer {
+    return {result ? json_reply(*result) : error_reply_for(request.path, result.error()), nullptr};
+  };
   switch (route->action) {
     case Action::kHealth:
       return {health(), nullptr};
+    case Action::kLive:
+      return {live(), nullptr};
+    case Action::kReady:
+      return {ready(), nullptr};
     case Action::kVersion:
-      return {json_reply({{"version", options_.version}}), nullptr};
+      return {json_reply({{"version", context_.options.version}}), nullptr};
+    case Action::kMetrics:
+      return {metrics(), nullptr};
     case Action::kModels:
-      return {json_reply(models_.list_json()), nullptr};
+      return {json_reply(models->list_json()), nullptr};
     case Action::kModel:
       return {model(request.path.substr(std::string_view(route->path).size())), nullptr};
+    case Action::kTokenize:
+      return replied(protocol::tokenize(*models, request.body));
+    case Action::kDetokenize:
+      return replied(protocol::detokenize(*models, request.body));
+    case Action::kApplyTemplate:
+      return replied(protocol::apply_template(*models, request.body));
+    case Action::kCountTokens:
+      return replied(protocol::count_tokens(*models, request.body));
+    case Action::kEngineMetrics:
+      return {engine_metrics(), nullptr};
+    case Action::kResetMetrics:
+      for (const auto& m : models->all()) m->engine->reset_stats();
+      return {json_reply(OrderedJson::object()), nullptr};
     case Action::kChat:
-    case Action::kCompletion: {
-      const auto endpoint =
-          route->action == Action::kChat ? protocol::Endpoint::kChat : protocol::Endpoint::kCompletion;
-      auto started = protocol::start_request(models_, endpoint, request.body, std::move(notify));
-      if (!started) return {error_reply(started.error()), nullptr};
+    case Action::kCompletion:
+    case Action::kResponses:
+    case Action::kMessages: {
+      auto started = protocol::start_request(*models, *endpoint_of(*route), request.body, std::move(notify));
+      if (!started) {
+        context_.metrics.request_failed(started.error().status >= 500 ? "error" : "invalid");
+        return {error_reply_for(request.path, started.error()), nullptr};
+      }
       return {{}, std::move(*started)};
     }
   }
@@ -144,8 +272,10 @@ RouteAnswer Routes::handle(const HttpRequest& request, protocol::Generation::Not
 }
 
 HttpReply Routes::health() const {
+  if (context_.state == ServerState::kLoading) return unavailable("Loading model");
+  if (context_.state == ServerState::kDraining) return unavailable("Shutting down");
   OrderedJson models = OrderedJson::object();
-  for (const auto& m : models_.all()) {
+  for (const auto& m : context_.models()->all()) {
     const engine::EngineStats s = m->engine->stats();
     models[m->id] = {{"running", s.running},
                      {"waiting", s.waiting},
@@ -157,15 +287,60 @@ HttpReply Routes::health() const {
   return json_reply({{"status", "ok"}, {"models", std::move(models)}});
 }
 
+// 503 when an engine has had work but made no step for too long: a supervisor then starts the server anew.
+HttpReply Routes::live() const {
+  for (const auto& m : context_.models()->all()) {
+    const auto stalled = stalls_.stalled(m->id, m->engine->stats());
+    if (stalled < context_.options.stall_limit) continue;
+    const auto s = std::chrono::duration_cast<std::chrono::seconds>(stalled).count();
+    return unavailable(fmt::format("The engine of {} has made no step for {} s", m->id, s));
+  }
+  return json_reply({{"status", "live"}});
+}
+
+HttpReply Routes::ready() const {
+  const ServerState state = context_.state;
+  HttpReply reply = json_reply({{"status", name_of(state)}});
+  if (state != ServerState::kReady) reply.status = 503;
+  return reply;
+}
+
+HttpReply Routes::metrics() const {
+  HttpReply reply;
+  reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  reply.body = context_.metrics.text(*context_.models(), context_.state);
+  return reply;
+}
+
+HttpReply Routes::engine_metrics() const {
+  OrderedJson out = OrderedJson::object();
+  for (const auto& m : context_.models()->all()) {
+    const engine::EngineStats s = m->engine->stats();
+    const auto rate = [](int64_t tokens, double seconds) {
+      return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+    };
+    out[m->id] = {{"engine_prefill_time_sum", s.prefill_s},
+                  {"engine_decode_time_sum", s.decode_s},
+                  {"prefill_tokens_sum", s.prefill_tokens},
+                  {"decode_tokens_sum", s.decode_tokens},
+                  {"cached_prompt_tokens_sum", s.cached_prompt_tokens},
+                  {"prefill_tokens_per_s", rate(s.prefill_tokens, s.prefill_s)},
+                  {"decode_tokens_per_s", rate(s.decode_tokens, s.decode_s)},
+                  {"steps", s.steps},
+                  {"preemptions", s.preemptions}};
+  }
+  return json_reply(out);
+}
+
 HttpReply Routes::model(const std::string& name) const {
-  const auto found = models_.find(name, /*exact=*/true);
+  const auto found = context_.models()->find(name, /*exact=*/true);
   if (!found) return error_reply(found.error());
   return json_reply(protocol::ModelList::model_json(**found));
 }
 
 // Wildcards are spelled out: "*" covers neither requests with credentials nor the Authorization header.
 HttpReply Routes::preflight(const HttpRequest& request) const {
-  const CorsOptions& cors = options_.cors;
+  const CorsOptions& cors = context_.options.cors;
   const bool any_header = has_wildcard(cors.headers) && !request.cors_headers.empty();
   HttpReply reply;
   reply.status = 204;
@@ -180,15 +355,15 @@ HttpReply Routes::preflight(const HttpRequest& request) const {
 std::vector<std::pair<std::string, std::string>> Routes::common_headers(const HttpRequest& request) const {
   std::vector<std::pair<std::string, std::string>> headers;
   if (!request.request_id.empty()) headers.emplace_back("X-Request-Id", request.request_id);
-  const auto& origins = options_.cors.origins;
+  const auto& origins = context_.options.cors.origins;
   if (request.origin.empty() || origins.empty()) return headers;
   const bool any = has_wildcard(origins);
   if (!any && std::find(origins.begin(), origins.end(), request.origin) == origins.end()) return headers;
   // With credentials, browsers refuse "*".
   headers.emplace_back("Access-Control-Allow-Origin",
-                       any && !options_.cors.credentials ? std::string("*") : request.origin);
+                       any && !context_.options.cors.credentials ? std::string("*") : request.origin);
   headers.emplace_back("Vary", "Origin");
-  if (options_.cors.credentials) headers.emplace_back("Access-Control-Allow-Credentials", "true");
+  if (context_.options.cors.credentials) headers.emplace_back("Access-Control-Allow-Credentials", "true");
   return headers;
 }
 

@@ -225,7 +225,8 @@ Result<int> run_chat(Options o) {
     while (!o.prompt->empty() && o.prompt->back() == '\n') o.prompt->pop_back();
     if (o.prompt->empty()) return error("the prompt on standard input is empty");
   }
-  MLC_TRY(auto model, load_model(o.load));
+  MLC_TRY(protocol::ServedModel loaded, load_model(o.load));
+  const auto model = std::make_shared<const protocol::ServedModel>(std::move(loaded));
   if (!model->tokenizer)
     return error("{} has no tokenizer, so it cannot chat; serve takes prompts of token ids", model->id);
   protocol::GenerationParams params = protocol::LocalChat::default_params(*model);

@@ -122,7 +122,7 @@ void add_load_flags(CLI::App& app, LoadFlags& flags) {
   app.add_flag("--mlock", flags.mlock, "Keep the weights in memory");
 }
 
-Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags& flags) {
+Result<protocol::ServedModel> load_model(const LoadFlags& flags) {
   MLC_TRY(auto cache, compiler::Cache::open());
   MLC_TRY(ModelDir dir, open_model_dir(cache, flags.model));
   // What is cheap to find wrong comes before what takes long.
@@ -157,7 +157,7 @@ Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags&
   m.system_prompt = flags.system_prompt;
   m.fingerprint = "mlc_" + compiler::build_id().substr(0, 10);
   m.created = static_cast<int64_t>(std::time(nullptr));
-  return std::make_shared<const protocol::ServedModel>(std::move(m));
+  return m;
 }
 
 }  // namespace mlc::tools

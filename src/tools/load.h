@@ -27,6 +27,6 @@ struct LoadFlags {
 void add_load_flags(CLI::App& app, LoadFlags& flags);
 
 // Converts, compiles and packs as needed, with progress on standard error; then starts the engine.
-Result<std::shared_ptr<const protocol::ServedModel>> load_model(const LoadFlags& flags);
+Result<protocol::ServedModel> load_model(const LoadFlags& flags);
 
 }  // namespace mlc::tools

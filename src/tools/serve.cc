@@ -1,12 +1,16 @@
 // mlc_llm serve
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
+#include "base/event_log.h"
 #include "base/log.h"
 #include "compiler/build_id.h"
 #include "serve/http_server.h"
+#include "serve/observed_engine.h"
 #include "tools/command.h"
 #include "tools/load.h"
 #include "tools/overrides.h"
@@ -18,8 +22,16 @@ struct Options {
   LoadFlags load;
   serve::ServerOptions server;
   std::string overrides, prefix_cache_mode = "radix";
+  std::string log_format = "text", metrics_compat;
   std::string origins = "[]", methods = "[\"*\"]", headers = "[\"*\"]";
 };
+
+void add_milliseconds(CLI::App& app, const char* flag, std::chrono::milliseconds* value, const char* help) {
+  app.add_option_function<double>(
+         flag, [value](double s) { *value = std::chrono::milliseconds(static_cast<int64_t>(s * 1e3)); }, help)
+      ->check(CLI::Range(0.0, 86400.0))
+      ->default_str(fmt::format("{}", static_cast<double>(value->count()) / 1e3));
+}
 
 // The CORS flags are JSON lists, as MLC LLM has them.
 Result<std::vector<std::string>> string_list(const char* flag, const std::string& text) {
@@ -31,6 +43,20 @@ Result<std::vector<std::string>> string_list(const char* flag, const std::string
     out.push_back(item);
   }
   return out;
+}
+
+Result<void> load_and_set(const Options& o, serve::HttpServer& server) {
+  const auto begin = std::chrono::steady_clock::now();
+  MLC_TRY(protocol::ServedModel model, load_model(o.load));
+  const std::string id = model.id;
+  model.engine = serve::observe(std::move(model.engine), server.metrics().model(id));
+  protocol::ModelList models;
+  models.add(std::make_shared<const protocol::ServedModel>(std::move(model)));
+  MLC_TRY_VOID(server.set_models(std::move(models)));
+  const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  server.metrics().model_loaded(id, took);
+  fmt::print(stderr, "serving {} on http://{}:{}\n", id, o.server.host, server.port());
+  return {};
 }
 
 Result<int> run_server(Options o) {
@@ -45,15 +71,21 @@ Result<int> run_server(Options o) {
   MLC_TRY(o.server.cors.origins, string_list("--allow-origins", o.origins));
   MLC_TRY(o.server.cors.methods, string_list("--allow-methods", o.methods));
   MLC_TRY(o.server.cors.headers, string_list("--allow-headers", o.headers));
+  o.server.vllm_metric_names = o.metrics_compat == "vllm";
   o.server.version = compiler::version();
   o.server.handle_signals = true;
+  log::init(spdlog::level::info);
+  log::set_format(o.log_format == "json" ? log::Format::kJson : log::Format::kText);
   MLC_TRY(auto server, serve::HttpServer::create(o.server));  // a port in use shows before the model is loaded
-  MLC_TRY(auto model, load_model(o.load));
-  protocol::ModelList models;
-  models.add(model);
-  MLC_TRY_VOID(server->listen(std::move(models)));
-  fmt::print(stderr, "serving {} on http://{}:{}\n", model->id, o.server.host, server->port());
-  MLC_TRY_VOID(server->run());
+  MLC_TRY_VOID(server->listen());
+  // Clients that come while the model is loaded are told so.
+  Result<void> served;
+  std::thread http([&] { served = server->run(); });
+  Result<void> ready = load_and_set(o, *server);
+  if (!ready) server->stop();
+  http.join();
+  if (!ready) return ready.error();
+  MLC_TRY_VOID(served);
   return 0;
 }
 
@@ -72,7 +104,24 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--host", o->server.host, "Address to listen on")->capture_default_str();
   app.add_option("--port", o->server.port, "Port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
-  app.add_option("--api-key", o->server.api_key, "Ask for this bearer token");
+  app.add_option("--api-key", o->server.api_keys,
+                 "Ask for this key (\"Authorization: Bearer KEY\" or \"x-api-key: KEY\"); may be repeated");
+  app.add_option("--api-key-file", o->server.api_key_file, "File with one key per line; read again on SIGHUP");
+  app.add_option("--max-concurrent", o->server.max_requests,
+                 "Requests in flight, running or waiting; more are answered 429")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  add_milliseconds(app, "--drain-delay", &o->server.drain_delay,
+                   "Seconds after SIGTERM in which the server is not ready but still answers");
+  add_milliseconds(app, "--shutdown-timeout", &o->server.drain_timeout, "Seconds for answers in flight to finish");
+  add_milliseconds(app, "--sse-ping-interval", &o->server.keep_alive_comment,
+                   "Seconds without tokens after which a stream sends a comment");
+  app.add_option("--log-format", o->log_format, "text, or json: one object per line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--metrics-compat", o->metrics_compat, "vllm: /metrics also has vLLM's names")
+      ->check(CLI::IsMember({"vllm"}));
+  app.add_flag("--enable-debug", o->server.debug_endpoints, "Serve /debug/…");
   app.add_option("--allow-origins", o->origins, "JSON list of origins for cross-origin requests")
       ->capture_default_str();
   app.add_option("--allow-methods", o->methods, "JSON list")->capture_default_str();

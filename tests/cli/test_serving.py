@@ -1,0 +1,186 @@
+"""What operators see of `mlc_llm serve`: states, signals, keys, logs, metrics."""
+
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from server import Server
+from support import BIN, LIMIT_S, MODEL, environment
+
+STREAM = {"messages": [{"role": "user", "content": "Tell me a story"}], "stream": True, "max_tokens": 200, "seed": 1}
+
+
+def get(server, path, **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+
+
+def open_stream(server, body):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/v1/chat/completions",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json", "X-Request-Id": "story-1"},
+    )
+    return urllib.request.urlopen(request, timeout=LIMIT_S)
+
+
+def test_metrics_are_what_prometheus_wants(home, tmp_path):
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing: apt-get install prometheus"
+    with Server(home, MODEL, log=tmp_path / "log") as server:
+        assert server.ask("Hi")
+        status, text = get(server, "/metrics")
+        assert status == 200
+        for name in ("mlc_time_to_first_token_seconds_bucket", "mlc_num_requests_running", "mlc_kv_cache_usage_ratio"):
+            assert name in text
+        checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+        # A real Prometheus scrapes it.
+        config = tmp_path / "prometheus.yml"
+        config.write_text(
+            "global: {scrape_interval: 1s}\n"
+            "scrape_configs:\n"
+            f"- {{job_name: mlc, static_configs: [{{targets: ['127.0.0.1:{server.port}']}}]}}\n"
+        )
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        with open(tmp_path / "prometheus.log", "wb") as log:
+            prometheus = subprocess.Popen(
+                ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/tsdb",
+                 f"--web.listen-address=127.0.0.1:{port}"],
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        try:
+            query = f"http://127.0.0.1:{port}/api/v1/query?query=mlc_request_success_total"
+            deadline = time.monotonic() + LIMIT_S
+            found = []
+            while not found and time.monotonic() < deadline:
+                time.sleep(0.3)
+                try:
+                    with urllib.request.urlopen(query, timeout=10) as answer:
+                        found = json.loads(answer.read())["data"]["result"]
+                except (urllib.error.URLError, ConnectionError):
+                    pass
+            assert found and float(found[0]["value"][1]) >= 1, (tmp_path / "prometheus.log").read_text()
+        finally:
+            prometheus.kill()
+            prometheus.wait()
+
+
+def test_a_stream_in_flight_survives_sigterm(home, tmp_path):
+    with Server(home, MODEL, "--drain-delay", "1", log=tmp_path / "log") as server:
+        stream = open_stream(server, STREAM)
+        first = stream.readline()
+        assert first.startswith(b"data: ")
+        server.process.send_signal(signal.SIGTERM)
+        rest = stream.read().decode()
+        assert rest.rstrip().endswith("data: [DONE]")
+        assert server.process.wait(60) == 0
+
+
+def test_logs_are_json_lines_without_what_was_said(home, tmp_path):
+    words = "a very private fox"
+    with Server(home, MODEL, "--log-format", "json", log=tmp_path / "log") as server:
+        body = {"messages": [{"role": "user", "content": words}], "max_tokens": 5}
+        assert server.request("/v1/chat/completions", body)[0] == 200
+        get(server, "/health", traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        stream = open_stream(server, STREAM)
+        stream.readline()
+        stream.close()  # the client leaves
+        deadline = time.monotonic() + 30
+        while '"abort"' not in server.log and time.monotonic() < deadline:
+            time.sleep(0.05)
+        lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+    requests = [line for line in lines if line["msg"] == "request"]
+    chat = next(r for r in requests if r["route"] == "/v1/chat/completions")
+    assert chat["status"] == 200 and chat["completion_tokens"] == 5 and chat["finish_reason"] == "length"
+    assert chat["e2e_ms"] >= chat["ttft_ms"] >= chat["queue_ms"] >= 0
+    assert any(r.get("trace_id") == "4bf92f3577b34da6a3ce929d0e0e4736" for r in requests)
+    left = next(r for r in requests if r.get("finish_reason") == "abort")
+    assert left["status"] == 499 and left["request_id"] == "story-1"
+    assert words not in server.log
+
+
+def test_more_requests_than_it_takes_are_told_to_come_back(home, tmp_path):
+    with Server(home, MODEL, "--max-concurrent", "2", log=tmp_path / "log") as server:
+        body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 60, "ignore_eos": True}
+        codes = []
+
+        def ask():
+            codes.append(server.request("/v1/chat/completions", body)[0])
+
+        threads = [threading.Thread(target=ask) for _ in range(60)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert set(codes) <= {200, 429} and 200 in codes and 429 in codes
+        assert server.ask("Hi")
+        assert f'mlc_admission_rejections_total{{reason="queue_full"}} {codes.count(429)}' in get(server, "/metrics")[1]
+
+
+def test_keys_from_a_file_are_read_again(home, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("one\n")
+    with Server(home, MODEL, "--api-key-file", keys, "--api-key", "two", log=tmp_path / "log") as server:
+        assert get(server, "/v1/models")[0] == 401
+        assert get(server, "/metrics")[0] == 401
+        assert get(server, "/health")[0] == 200
+        assert get(server, "/v1/models", Authorization="Bearer one")[0] == 200
+        assert get(server, "/v1/models", **{"x-api-key": "two"})[0] == 200
+        keys.write_text("three\n")
+        server.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 30
+        while get(server, "/v1/models", Authorization="Bearer three")[0] != 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert get(server, "/v1/models", Authorization="Bearer one")[0] == 401
+        assert get(server, "/v1/models", Authorization="Bearer two")[0] == 200
+
+
+def test_it_says_that_it_is_loading_and_can_be_stopped_then(tmp_path):
+    """With an empty cache the model is compiled first: that takes a moment in which clients are told to wait."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    process = subprocess.Popen(
+        [BIN, "serve", str(MODEL), "--port", str(port)],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(tmp_path / "home"),
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + LIMIT_S
+        status = None
+        while status is None and time.monotonic() < deadline:
+            try:
+                status = urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10).status
+            except urllib.error.HTTPError as e:
+                status = e.code
+                assert json.loads(e.read())["status"] == "loading"
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.01)
+        assert status == 503
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
+    assert not [p for p in pathlib.Path(tmp_path / "home").rglob("*.so") if p.stat().st_size == 0]
+
+
+@pytest.mark.parametrize("flags, says", [(["--api-key-file", "/nowhere"], "/nowhere"), (["--log-format", "xml"], "xml")])
+def test_wrong_flags(home, flags, says):
+    run = subprocess.run([BIN, "serve", str(MODEL), *flags], capture_output=True, text=True, env=environment(home),
+                         timeout=LIMIT_S)  # fmt: skip
+    assert run.returncode != 0 and says in run.stderr
