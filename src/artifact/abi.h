@@ -10,7 +10,7 @@
 
 namespace mlc::artifact {
 
-inline constexpr int kAbiVersion = 2;
+inline constexpr int kAbiVersion = 3;
 inline constexpr const char* kJsonSymbol = "mlc_artifact_json";
 inline constexpr const char* kJsonSizeSymbol = "mlc_artifact_json_size";
 

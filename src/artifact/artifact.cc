@@ -22,7 +22,7 @@ int64_t TensorSpec::bytes() const { return num_elements() * dtype.bytes(); }
 
 namespace {
 
-constexpr const char* kSymbolLetters[kNumSymbols] = {"T", "R", "P", "N"};
+constexpr const char* kSymbolLetters[kNumSymbols] = {"T", "R", "P", "N", "Q"};
 
 std::string print_size(const LinearSize& size) {
   std::string out;
@@ -67,8 +67,9 @@ std::string print_call(const Artifact& a, const KernelCall& call) {
     const std::string range = v.max < 0 ? fmt::format("{}..", v.min) : fmt::format("{}..{}", v.min, v.max);
     variants += fmt::format(" {}: {}", range, v.kernel);
   }
-  return fmt::format("{}({}; {}) by {}:{}", call.name, args, sizes, kSymbolLetters[static_cast<int>(call.rows)],
-                     variants);
+  static constexpr const char* kWhens[kNumWhens] = {"", " unless attention is split", " if attention is split"};
+  return fmt::format("{}({}; {}){} by {}:{}", call.name, args, sizes, kWhens[static_cast<int>(call.when)],
+                     kSymbolLetters[static_cast<int>(call.rows)], variants);
 }
 
 }  // namespace

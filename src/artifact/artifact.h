@@ -34,9 +34,10 @@ namespace mlc::artifact {
 inline constexpr int64_t kRowPadding = 16;
 inline constexpr int64_t kPageSize = 16;  // tokens per KV page
 
-// The sizes that a step fixes.
-enum class Symbol : int { kNumTokens, kNumLogitRows, kBlockTableLength, kNumPages };
-inline constexpr int kNumSymbols = 4;
+// The sizes that a step fixes. Parts: token rows times the segments (Plan::segment_tokens) of the longest context, in
+// steps that split attention.
+enum class Symbol : int { kNumTokens, kNumLogitRows, kBlockTableLength, kNumPages, kNumParts };
+inline constexpr int kNumSymbols = 5;
 struct SymbolValues {
   int64_t values[kNumSymbols] = {};
   int64_t& operator[](Symbol s) { return values[static_cast<int>(s)]; }
@@ -76,6 +77,11 @@ struct KernelVariant {
   int64_t max = -1;
 };
 
+// The steps in which a call is made. Attention comes in two forms that give the same bits: whole rows, or parts of rows
+// that are combined afterwards; the runtime takes one or the other for a step.
+enum class When : int { kAlways, kWholeAttention, kSplitAttention };
+inline constexpr int kNumWhens = 3;
+
 struct KernelCall {
   std::string name;  // for people: "layers.3.mlp.down_proj"
   Symbol rows = Symbol::kNumTokens;
@@ -85,11 +91,13 @@ struct KernelCall {
   // What one call reads, writes and computes, for profiles: bytes of parameters; multiply-adds x 2 per row.
   int64_t param_bytes = 0;
   int64_t ops_per_row = 0;
+  When when = When::kAlways;
 };
 
 struct Plan {
   std::vector<Temp> temps;
-  LinearSize temp_bytes;  // of the whole arena
+  LinearSize temp_bytes;       // of the whole arena
+  int64_t segment_tokens = 0;  // positions of a segment of split attention; 0: the plan has no split attention
   std::vector<KernelCall> calls;
 };
 

@@ -98,7 +98,9 @@ TEST(Artifact, DamageIsNamed) {
   expect(damaged([](auto& j) { j["plan"]["calls"][0]["buffers"][0] = {"z", 0}; }), "no kind of buffer");
   expect(damaged([](auto& j) { j["plan"]["calls"][0]["variants"].erase(1); }), "from 2 up");
   expect(damaged([](auto& j) { j["plan"]["calls"][0]["variants"].erase(0); }), "does not continue");
-  expect(damaged([](auto& j) { j["plan"]["calls"][0]["sizes"][0] = {1, 2}; }), "expected 5 elements");
+  expect(damaged([](auto& j) { j["plan"]["calls"][0]["sizes"][0] = {1, 2}; }), "expected 6 elements");
+  expect(damaged([](auto& j) { j["plan"]["calls"][1]["when"] = 3; }), "/plan/calls/1/when");
+  expect(damaged([](auto& j) { j["plan"]["calls"][1]["when"] = 2; }), "without the length of segments");
   expect(damaged([](auto& j) { j["plan"]["calls"][0]["rows"] = 9; }), "/plan/calls/0/rows");
   EXPECT_NE(read_json("{").error().message.find("not valid JSON"), std::string::npos);
   EXPECT_FALSE(read_json("[]"));

@@ -1,4 +1,4 @@
-// The artifact as JSON. Sizes are arrays [constant, T, R, P, N]; buffers are [kind letter, index]; variants are
+// The artifact as JSON. Sizes are arrays [constant, T, R, P, N, Q]; buffers are [kind letter, index]; variants are
 // [kernel, min, max].
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -48,6 +48,7 @@ Json facts_json(const ModelFacts& f) {
 Json call_json(const KernelCall& c) {
   Json j = {{"name", c.name},
             {"rows", static_cast<int>(c.rows)},
+            {"when", static_cast<int>(c.when)},
             {"param_bytes", c.param_bytes},
             {"ops_per_row", c.ops_per_row}};
   j["variants"] = Json::array();
@@ -62,7 +63,10 @@ Json call_json(const KernelCall& c) {
 }
 
 Json plan_json(const Plan& p) {
-  Json j = {{"temps", Json::array()}, {"calls", Json::array()}, {"temp_bytes", size_json(p.temp_bytes)}};
+  Json j = {{"temps", Json::array()},
+            {"calls", Json::array()},
+            {"temp_bytes", size_json(p.temp_bytes)},
+            {"segment_tokens", p.segment_tokens}};
   for (const Temp& t : p.temps) {
     j["temps"].push_back({{"name", t.name},
                           {"dtype", t.dtype.str()},
@@ -250,6 +254,7 @@ KernelCall read_call(const Cursor& c, const Artifact& a) {
   KernelCall call;
   call.name = c.at("name").string();
   call.rows = static_cast<Symbol>(c.at("rows").integer(0, kNumSymbols - 1));
+  call.when = static_cast<When>(c.at("when").integer(0, kNumWhens - 1));
   call.variants = read_variants(c.at("variants"));
   const Cursor buffers = c.at("buffers");
   for (size_t i = 0, n = buffers.array_size(); i < n; ++i) call.buffers.push_back(read_buffer(buffers.at(i), a));
@@ -268,8 +273,14 @@ void read_plan(const Cursor& c, Artifact& a) {
         {t.at("name").string(), t.at("dtype").dtype(), read_size(t.at("offset")), read_size(t.at("size"))});
   }
   a.plan.temp_bytes = read_size(c.at("temp_bytes"));
+  a.plan.segment_tokens = c.at("segment_tokens").integer(0, kMaxSize);
   const Cursor calls = c.at("calls");
-  for (size_t i = 0, n = calls.array_size(); i < n; ++i) a.plan.calls.push_back(read_call(calls.at(i), a));
+  for (size_t i = 0, n = calls.array_size(); i < n; ++i) {
+    a.plan.calls.push_back(read_call(calls.at(i), a));
+    if (c.ok() && a.plan.calls.back().when != When::kAlways && a.plan.segment_tokens == 0) {
+      calls.at(i).fail("a form of attention that may be split, without the length of segments");
+    }
+  }
 }
 
 }  // namespace

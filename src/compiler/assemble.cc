@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "graph/ops/ops.h"
 #include "ir/text.h"
 
 namespace mlc::compiler {
@@ -47,6 +48,7 @@ LinearSize linear(const graph::RowBytes& bytes) {
   LinearSize s;
   s.coefficients[static_cast<int>(Symbol::kNumTokens)] = bytes.per_token;
   s.coefficients[static_cast<int>(Symbol::kNumLogitRows)] = bytes.per_logit_row;
+  s.coefficients[static_cast<int>(Symbol::kNumParts)] = bytes.per_part;
   return s;
 }
 
@@ -84,10 +86,14 @@ artifact::Plan assemble_plan(const graph::Graph& g, const graph::Program& progra
     plan.temps.push_back({g.values[v].name, g.values[v].type.dtype, linear(memory.offset[v]), linear(memory.size[v])});
   }
   plan.temp_bytes = linear(memory.total);
+  for (const graph::Node& n : g.nodes) {
+    if (n.when == graph::When::kSplitAttention) plan.segment_tokens = graph::ops::segment_tokens(n);
+  }
   for (const graph::Call& c : program.calls) {
     artifact::KernelCall call;
     call.name = c.name;
     call.rows = symbol_of(c.rows);
+    call.when = static_cast<artifact::When>(c.when);
     for (const graph::CallVariant& variant : c.variants) {
       call.variants.push_back({variant.function, variant.min, variant.max});
     }

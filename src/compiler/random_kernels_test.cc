@@ -10,6 +10,7 @@
 
 #include "codegen/llvm/host.h"
 #include "codegen/llvm/jit.h"
+#include "graph/ops/ops.h"
 #include "graph/optimize.h"
 #include "graph/to_ir.h"
 #include "lower/pipeline.h"
@@ -34,7 +35,27 @@ struct Case {
   unsigned seed;
   std::string told;
   ir::Module module;
+  int64_t segment = 0;  // tokens of a segment of attention
+  size_t columns = 0;   // of its result, without padding
 };
+
+// Values of the size parameters.
+struct Sizes {
+  int64_t rows, table, pages, parts;
+  std::vector<int64_t> of(const ir::PrimFunc& f) const {
+    std::vector<int64_t> out;
+    for (const ir::Var& v : f.sizes) {
+      const std::string& name = v.name();
+      out.push_back(name == "rows" ? rows : name == "P" ? table : name == "Q" ? parts : pages);
+    }
+    return out;
+  }
+};
+Sizes random_sizes(const Case& c, Rng& rng) {
+  const int64_t rows = pick(rng, 1, 19), table = pick(rng, 8, 14);
+  const int64_t segments = c.segment == 0 ? 0 : ((table - 1) * 16 - 1) / c.segment + 1;  // of the last position
+  return {rows, table, table + 3, rows * segments};
+}
 
 Case linear_case(unsigned seed) {
   Rng rng(seed);
@@ -85,17 +106,23 @@ Case attention_case(unsigned seed) {
     inputs.insert(inputs.end(), cache.begin(), cache.end());
     return inputs;
   };
-  const std::map<std::string, graph::Attr> attrs = {{"heads", heads}, {"kv_heads", kv_heads}, {"head_dim", dim}};
+  std::map<std::string, graph::Attr> attrs = {{"heads", heads}, {"kv_heads", kv_heads}, {"head_dim", dim}};
   const ValueId q = g.add_op({.name = "rope",
                               .op = "rope_append",
                               .attrs = attrs,
                               .inputs = with_cache({qkv, cos, sin, slots}),
                               .outputs = cache},
                              {"q"})[0];
-  g.add_op({.name = "attend", .op = "attention", .attrs = attrs, .inputs = with_cache({q, positions, start, tables})},
-           {"o"});
-  return {seed, fmt::format("heads {} kv {} dim {} {}", heads, kv_heads, dim, kv.str()),
-          graph::to_ir(graph::fuse(g)).module};
+  attrs["segment"] = pick(rng, 1, 8);
+  const auto inputs = with_cache({q, positions, start, tables});
+  const ValueId o = g.add_op({.name = "attend", .op = "attention", .attrs = attrs, .inputs = inputs}, {"o"})[0];
+  const int64_t segment = graph::ops::segment_tokens(g.nodes.back());
+  const ValueId parts =
+      g.add_op({.name = "split", .op = "attention_parts", .attrs = attrs, .inputs = inputs}, {"parts"})[0];
+  g.add_op({.name = "combine", .op = "attention_combine", .attrs = attrs, .inputs = {parts, positions}, .outputs = {o}},
+           {});
+  return {seed, fmt::format("heads {} kv {} dim {} {} segment {}", heads, kv_heads, dim, kv.str(), segment),
+          graph::to_ir(graph::fuse(g)).module, segment, static_cast<size_t>(heads * dim)};
 }
 
 void set_ints(Bytes& bytes, const std::function<int32_t(size_t)>& value) {
@@ -106,7 +133,8 @@ void set_ints(Bytes& bytes, const std::function<int32_t(size_t)>& value) {
 }
 
 // Arguments that the kernel may get: indices within their tables, slots that differ, codes over their whole range.
-std::vector<Bytes> arguments(const ir::PrimFunc& f, const std::vector<int64_t>& sizes, int64_t pages, Rng& rng) {
+std::vector<Bytes> arguments(const ir::PrimFunc& f, const std::vector<int64_t>& sizes, int64_t pages, int64_t segment,
+                             Rng& rng) {
   std::vector<Bytes> out;
   for (const ir::Buffer& b : f.buffers) out.push_back(schedule::testing::random_buffer(b, f, sizes, rng));
   if (f.name.find("rope_append") != std::string::npos) {
@@ -114,6 +142,15 @@ std::vector<Bytes> arguments(const ir::PrimFunc& f, const std::vector<int64_t>& 
     std::iota(slots.begin(), slots.end(), 0);
     std::shuffle(slots.begin(), slots.end(), rng);
     set_ints(out[3], [&](size_t i) { return slots[i]; });
+  } else if (f.name.find("attention_combine") != std::string::npos) {
+    const int32_t last = static_cast<int32_t>(sizes[1] / sizes[0]) - 1;  // segment
+    for (size_t i = 0; i + 4 <= out[0].size(); i += 4) {                 // totals are positive
+      float v;
+      std::memcpy(&v, &out[0][i], 4);
+      v = 1.5f + v / 2;
+      std::memcpy(&out[0][i], &v, 4);
+    }
+    set_ints(out[1], [&](size_t) { return static_cast<int32_t>(rng() % (last + 1)) * static_cast<int32_t>(segment); });
   } else if (f.name.find("attention") != std::string::npos) {
     const int32_t table = static_cast<int32_t>(out[3].size() / 4);
     set_ints(out[2], [&](size_t) { return static_cast<int32_t>(rng() % 2); });                   // where tables start
@@ -141,10 +178,9 @@ struct Aligned {
 void check(const Case& c, const ir::PrimFunc& f, const std::vector<codegen::JitLibrary>& libraries,
            const std::vector<Target>& targets) {
   Rng rng(c.seed);
-  const int64_t rows = pick(rng, 1, 19), table = pick(rng, 8, 14), pages = table + 3;
-  std::vector<int64_t> sizes;
-  for (const ir::Var& v : f.sizes) sizes.push_back(v.name() == "rows" ? rows : v.name() == "P" ? table : pages);
-  const std::vector<Bytes> args = arguments(f, sizes, pages, rng);
+  const Sizes s = random_sizes(c, rng);
+  const std::vector<int64_t> sizes = s.of(f);
+  const std::vector<Bytes> args = arguments(f, sizes, s.pages, c.segment, rng);
   std::vector<Bytes> want = args;
   std::vector<ir::RawBuffer> raw;
   for (Bytes& b : want) raw.push_back({b.data(), static_cast<int64_t>(b.size())});
@@ -161,7 +197,7 @@ void check(const Case& c, const ir::PrimFunc& f, const std::vector<codegen::JitL
     for (size_t i = 0; i < want.size(); ++i) {
       const Bytes bytes(got[i].data, got[i].data + want[i].size());
       ASSERT_TRUE(schedule::testing::close(f.buffers[i], want[i], bytes))
-          << "seed " << c.seed << ", " << c.told << ", " << f.name << ", " << rows << " rows, " << targets[t].str();
+          << "seed " << c.seed << ", " << c.told << ", " << f.name << ", " << s.rows << " rows, " << targets[t].str();
     }
   }
 }
@@ -188,7 +224,10 @@ std::vector<Target> runnable_targets() {
   return out;
 }
 
-void run_cases(const std::function<Case(unsigned)>& make) {
+// Further checks of a case, compiled for one target.
+using Also = std::function<void(const Case& c, const codegen::JitLibrary& library, const Target& t)>;
+
+void run_cases(const std::function<Case(unsigned)>& make, const Also& also = {}) {
   const int cases = schedule::testing::setting("MLC_PROPERTY_CASES", 16);
   const int first = schedule::testing::setting("MLC_PROPERTY_SEED", 0);
   const std::vector<Target> targets = runnable_targets();
@@ -208,11 +247,62 @@ void run_cases(const std::function<Case(unsigned)>& make) {
       check(c, f, libraries, targets);
       if (::testing::Test::HasFatalFailure()) return;
     }
+    for (size_t t = 0; also && t < targets.size(); ++t) {
+      also(c, libraries[t], targets[t]);
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  }
+}
+
+// The function of a case whose name ends so.
+const ir::PrimFunc& function(const Case& c, const std::string& end) {
+  for (const ir::PrimFunc& f : c.module.functions) {
+    if (f.name.ends_with(end)) return f;
+  }
+  MLC_UNREACHABLE("no kernel {}", end);
+}
+
+void run_kernel(const codegen::JitLibrary& library, const ir::PrimFunc& f, const Sizes& s, std::vector<void*> buffers,
+                int workers) {
+  const std::vector<int64_t> sizes = s.of(f);
+  const artifact::KernelFn kernel = library.kernel(f.name);
+  for (int w = 0; w < workers; ++w) kernel(buffers.data(), sizes.data(), w, workers);
+}
+
+// Whole rows, or parts that are combined: bit for bit the same, however many workers there are.
+void check_split(const Case& c, const codegen::JitLibrary& library, const Target& target) {
+  Rng rng(c.seed);
+  Sizes s = random_sizes(c, rng);
+  const ir::PrimFunc& whole = function(c, "_attention");
+  const ir::PrimFunc& split = function(c, "_attention_parts");
+  const ir::PrimFunc& combine = function(c, "_attention_combine");
+  std::vector<Aligned> in;
+  for (const Bytes& b : arguments(whole, s.of(whole), s.pages, c.segment, rng)) in.emplace_back(b);
+  std::vector<void*> buffers;
+  for (Aligned& b : in) buffers.push_back(b.data);
+  const size_t size = in.back().storage.size() - 128;
+  run_kernel(library, whole, s, buffers, 3);
+  const Bytes want(in.back().data, in.back().data + size);
+  ASSERT_GT(s.parts, 0);
+  for (const int workers : {1, 2, 5}) {
+    // Room for the parts and, as nothing that they leave unwritten may be used, NaN in them.
+    Aligned parts(schedule::testing::random_buffer(split.buffers.back(), split, s.of(split), rng));
+    std::memset(parts.data, 0xff, parts.storage.size() - 128);
+    std::memset(in.back().data, 0xff, size);
+    buffers.back() = parts.data;
+    run_kernel(library, split, s, buffers, workers);
+    run_kernel(library, combine, s, {parts.data, in[1].data, in.back().data}, workers);
+    buffers.back() = in.back().data;
+    for (int64_t m = 0; m < s.rows; ++m) {
+      const size_t row = static_cast<size_t>(m) * size / static_cast<size_t>(s.rows);
+      ASSERT_EQ(std::memcmp(&want[row], in.back().data + row, c.columns * 4), 0)
+          << "seed " << c.seed << ", " << c.told << ", row " << m << ", " << workers << " workers, " << target.str();
+    }
   }
 }
 
 TEST(RandomKernels, LinearLayersOfEverySchemeAndRowRange) { run_cases(linear_case); }
-TEST(RandomKernels, RopeAppendAndAttention) { run_cases(attention_case); }
+TEST(RandomKernels, RopeAppendAndAttentionWholeAndSplit) { run_cases(attention_case, check_split); }
 
 }  // namespace
 }  // namespace mlc::compiler

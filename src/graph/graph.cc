@@ -8,7 +8,7 @@
 namespace mlc::graph {
 
 const char* sym_name(Sym s) {
-  static constexpr const char* kNames[] = {"T", "R", "P", "N"};
+  static constexpr const char* kNames[] = {"T", "R", "P", "N", "Q"};
   return kNames[static_cast<int>(s)];
 }
 
@@ -59,7 +59,7 @@ std::vector<ValueId> Graph::add_op(Node node, const std::vector<std::string>& ou
   for (ValueId v : node.inputs) inputs.push_back(values[static_cast<size_t>(v)].type);
   const std::vector<TensorType> types = find_op(node.op).infer(node, inputs);
   MLC_CHECK(types.size() >= output_names.size(), "node {} ({})", node.name, node.op);
-  // Outputs beyond the named ones are KV buffers that the node was given in `outputs` already.
+  // Outputs beyond the named ones exist already.
   std::vector<ValueId> fresh;
   for (size_t i = 0; i < output_names.size(); ++i) {
     fresh.push_back(add_value(output_names[i], types[i], ValueKind::kTemp));

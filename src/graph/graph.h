@@ -22,9 +22,12 @@
 namespace mlc::graph {
 
 // The sizes that a step fixes, in the order of artifact::Symbol.
-enum class Sym : int { kTokens, kLogitRows, kBlockTable, kPages };
-inline constexpr int kNumSyms = 4;
-const char* sym_name(Sym s);  // "T", "R", "P", "N"
+enum class Sym : int { kTokens, kLogitRows, kBlockTable, kPages, kParts };
+inline constexpr int kNumSyms = 5;
+const char* sym_name(Sym s);  // "T", "R", "P", "N", "Q"
+
+// In which steps a node runs, in the order of artifact::When.
+enum class When : int { kAlways, kWholeAttention, kSplitAttention };
 
 // A constant or a symbol.
 struct Dim {
@@ -64,8 +67,9 @@ struct Node {
   std::string op;    // a name of op_table()
   std::map<std::string, Attr> attrs = {};
   std::vector<ValueId> inputs = {};
-  std::vector<ValueId> outputs = {};                       // includes KV buffers that the node writes
+  std::vector<ValueId> outputs = {};  // includes buffers that exist already: KV, and what another node writes otherwise
   std::shared_ptr<const quant::PackedLinear> weight = {};  // for ops that read a weight matrix; its tensors are inputs
+  When when = When::kAlways;
 
   int64_t int_attr(const std::string& key) const;
   double float_attr(const std::string& key) const;
@@ -87,7 +91,7 @@ struct Graph {
   ValueId add_param(const quant::PackedTensor& tensor);
   ValueId add_kv(const std::string& name, TensorType type, int kv);
   // Infers the types of `num_outputs` new temp values by the op's shape rule and appends the node. A wrong use of an op
-  // is our bug and fails a check that names the node.
+  // is our bug and fails a check that names the node. Values in node.outputs come behind them.
   std::vector<ValueId> add_op(Node node, const std::vector<std::string>& output_names);
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "graph/ops/ops.h"
 #include "graph/optimize.h"
 #include "graph/to_ir.h"
 #include "ir/interp.h"
@@ -213,33 +214,40 @@ INSTANTIATE_TEST_SUITE_P(Schemes, Linear,
 
 // Rotates, appends to scattered pages and attends; against attention over the whole history.
 TEST(Ops, RopeAppendAndAttentionOverScatteredPages) {
-  const int64_t heads = 4, kv_heads = 2, dim = 8, tokens = 21, pages = 5, half = dim / 2;
-  const int64_t width = (heads + 2 * kv_heads) * dim;
+  const int64_t heads = 16, kv_heads = 2, dim = 8, tokens = 75, pages = 5, half = dim / 2;
+  const int64_t qkv_width = (heads + 2 * kv_heads) * dim;
   Graph g;
   const Dim t = Dim::of(kT), page_dim = Dim::of(Sym::kPages);
-  const ValueId qkv = input(g, "qkv", DType::f32(), {t, width});
+  const ValueId qkv = input(g, "qkv", DType::f32(), {t, qkv_width});
   const ValueId cos = input(g, "cos", DType::f32(), {t, half}), sin = input(g, "sin", DType::f32(), {t, half});
   const ValueId slots = input(g, "slots", DType::i32(), {t}), positions = input(g, "positions", DType::i32(), {t});
   const ValueId start = input(g, "start", DType::i32(), {t});
   const ValueId tables = input(g, "tables", DType::i32(), {Dim::of(Sym::kBlockTable)});
   const ValueId kc = g.add_kv("k", {DType::f32(), {page_dim, kv_heads, dim, 16}}, 0);
   const ValueId vc = g.add_kv("v", {DType::f32(), {page_dim, kv_heads, 16, dim}}, 1);
-  const std::map<std::string, Attr> attrs = {{"heads", heads}, {"kv_heads", kv_heads}, {"head_dim", dim}};
+  std::map<std::string, Attr> attrs = {{"heads", heads}, {"kv_heads", kv_heads}, {"head_dim", dim}};
   const ValueId q = g.add_op({.name = "rope",
                               .op = "rope_append",
                               .attrs = attrs,
                               .inputs = {qkv, cos, sin, slots, kc, vc},
                               .outputs = {kc, vc}},
                              {"q"})[0];
-  g.add_op({.name = "attend", .op = "attention", .attrs = attrs, .inputs = {q, positions, start, tables, kc, vc}},
-           {"o"});
+  attrs["segment"] = int64_t{1};  // with groups of 8 heads: 2 pages, so that the later rows have three segments
+  const std::vector<ValueId> inputs = {q, positions, start, tables, kc, vc};
+  const ValueId o = g.add_op({.name = "attend", .op = "attention", .attrs = attrs, .inputs = inputs}, {"o"})[0];
+  EXPECT_EQ(ops::segment_tokens(g.nodes.back()), 32);
+  const ValueId parts =
+      g.add_op({.name = "split", .op = "attention_parts", .attrs = attrs, .inputs = inputs}, {"parts"})[0];
+  g.add_op({.name = "combine", .op = "attention_combine", .attrs = attrs, .inputs = {parts, positions}, .outputs = {o}},
+           {});
   const Program p = to_ir(fuse(g));
-  ASSERT_EQ(p.calls.size(), 2u);
+  ASSERT_EQ(p.calls.size(), 4u);
 
-  auto x = random_floats(tokens * width, 7);
+  auto x = random_floats(tokens * qkv_width, 7);
   std::vector<float> cs(tokens * half), sn(tokens * half), qs(tokens * heads * dim), out(tokens * heads * dim);
   std::vector<float> k_cache(pages * kv_heads * dim * 16), v_cache(k_cache.size());
-  std::vector<int32_t> slot(tokens), pos(tokens), begin(tokens, 1), table = {9, 4, 1};  // entry 0 is another sequence's
+  std::vector<int32_t> slot(tokens), pos(tokens), begin(tokens, 1),
+      table = {9, 4, 1, 3, 0, 2};  // entry 0 is another sequence's
   for (int64_t m = 0; m < tokens; ++m) {
     pos[m] = static_cast<int32_t>(m);
     slot[m] = table[1 + m / 16] * 16 + static_cast<int32_t>(m % 16);
@@ -251,11 +259,20 @@ TEST(Ops, RopeAppendAndAttentionOverScatteredPages) {
   run(*p.module.find(p.calls[0].variants[0].function),
       {raw(x), raw(cs), raw(sn), raw(slot), raw(k_cache), raw(v_cache), raw(qs)}, {tokens, pages});
   run(*p.module.find(p.calls[1].variants[0].function),
-      {raw(qs), raw(pos), raw(begin), raw(table), raw(k_cache), raw(v_cache), raw(out)}, {tokens, 3, pages});
+      {raw(qs), raw(pos), raw(begin), raw(table), raw(k_cache), raw(v_cache), raw(out)}, {tokens, 6, pages});
+
+  // In parts, and combined: the same bits.
+  const int64_t num_parts = tokens * 3, width = g.values[static_cast<size_t>(parts)].type.shape[1].value;
+  std::vector<float> between(num_parts * width, -5e30f), again(out.size());
+  run(*p.module.find(p.calls[2].variants[0].function),
+      {raw(qs), raw(pos), raw(begin), raw(table), raw(k_cache), raw(v_cache), raw(between)},
+      {tokens, 6, pages, num_parts});
+  run(*p.module.find(p.calls[3].variants[0].function), {raw(between), raw(pos), raw(again)}, {tokens, num_parts});
+  EXPECT_EQ(again, out);
 
   auto rotated = [&](int64_t m, int64_t base, int64_t d) {
     const int64_t i = d % half;
-    const float a = x[m * width + base + i], b = x[m * width + base + half + i];
+    const float a = x[m * qkv_width + base + i], b = x[m * qkv_width + base + half + i];
     const float c = cs[m * half + i], s = sn[m * half + i];
     return d < half ? a * c - b * s : b * c + a * s;
   };
@@ -272,11 +289,40 @@ TEST(Ops, RopeAppendAndAttentionOverScatteredPages) {
       for (int64_t d = 0; d < dim; ++d) {
         double expected = 0;
         for (int64_t j = 0; j <= m; ++j)
-          expected += weight[j] / total * x[j * width + (heads + kv_heads + kv) * dim + d];
+          expected += weight[j] / total * x[j * qkv_width + (heads + kv_heads + kv) * dim + d];
         EXPECT_NEAR(out[(m * heads + h) * dim + d], expected, 1e-5) << m << " " << h << " " << d;
       }
     }
   }
+}
+
+// What two nodes may write, one in some steps and the other in others, lives from the first on; parts lie behind all
+// rows.
+TEST(MemoryPlan, SplitAttention) {
+  const std::map<std::string, Attr> attrs = {
+      {"heads", int64_t{4}}, {"kv_heads", int64_t{1}}, {"head_dim", int64_t{8}}, {"segment", int64_t{4}}};
+  Graph g;
+  const ValueId x = input(g, "x", DType::f32(), {Dim::of(kT), 32}), w = input(g, "w", DType::f32(), {32});
+  const ValueId pos = input(g, "pos", DType::i32(), {Dim::of(kT)});
+  const ValueId tables = input(g, "tables", DType::i32(), {Dim::of(Sym::kBlockTable)});
+  const ValueId kc = g.add_kv("k", {DType::f32(), {Dim::of(Sym::kPages), 1, 8, 16}}, 0);
+  const ValueId vc = g.add_kv("v", {DType::f32(), {Dim::of(Sym::kPages), 1, 16, 8}}, 1);
+  auto norm = [&](ValueId from) {
+    return g.add_op({.name = "n", .op = "rms_norm", .attrs = {{"n", int64_t{32}}, {"eps", 1e-5}}, .inputs = {from, w}},
+                    {"h"})[0];
+  };
+  const ValueId q = norm(x);
+  const std::vector<ValueId> in = {q, pos, pos, tables, kc, vc};
+  const ValueId o = g.add_op({.name = "a", .op = "attention", .attrs = attrs, .inputs = in}, {"o"})[0];
+  const ValueId parts = g.add_op({.name = "p", .op = "attention_parts", .attrs = attrs, .inputs = in}, {"p"})[0];
+  g.add_op({.name = "c", .op = "attention_combine", .attrs = attrs, .inputs = {parts, pos}, .outputs = {o}}, {});
+  norm(o);
+  const MemoryPlan plan = plan_memory(fuse(g));
+  const auto at = [&](ValueId v) { return plan.offset[static_cast<size_t>(v)]; };
+  EXPECT_NE(at(q).per_token, at(o).per_token) << "q is read after the whole form has written o";
+  EXPECT_EQ(plan.size[static_cast<size_t>(parts)].per_part, 48 * 4);  // 4 heads of 8 values, a top and a total each
+  EXPECT_EQ(at(parts).per_token, plan.total.per_token);
+  EXPECT_EQ(plan.total.per_part, 48 * 4);
 }
 
 TEST(MemoryPlan, ValuesAliveAtTheSameTimeShareNoBytes) {

@@ -111,7 +111,19 @@ RowBytes size_of(const Value& v) {
   bytes = (bytes + 3) / 4 * 4;
   RowBytes r;
   MLC_CHECK(v.type.shape[0].is_symbolic(), "temp {} has no row dimension", v.name);
-  (v.type.shape[0].symbol == static_cast<int>(Sym::kTokens) ? r.per_token : r.per_logit_row) = bytes;
+  switch (static_cast<Sym>(v.type.shape[0].symbol)) {
+    case Sym::kTokens:
+      r.per_token = bytes;
+      break;
+    case Sym::kLogitRows:
+      r.per_logit_row = bytes;
+      break;
+    case Sym::kParts:
+      r.per_part = bytes;
+      break;
+    default:
+      MLC_UNREACHABLE("temp {} has as many rows as {}", v.name, sym_name(static_cast<Sym>(v.type.shape[0].symbol)));
+  }
   return r;
 }
 
@@ -142,34 +154,39 @@ MemoryPlan plan_memory(const Graph& g) {
   for (size_t k = 0; k < g.groups.size(); ++k) {
     for (int i = g.groups[k].first; i <= g.groups[k].last; ++i) {
       const Node& node = g.nodes[static_cast<size_t>(i)];
-      for (ValueId v : node.outputs) first[static_cast<size_t>(v)] = last[static_cast<size_t>(v)] = static_cast<int>(k);
+      for (ValueId v : node.outputs) {
+        if (first[static_cast<size_t>(v)] < 0) first[static_cast<size_t>(v)] = static_cast<int>(k);
+        last[static_cast<size_t>(v)] = static_cast<int>(k);
+      }
       for (ValueId v : node.inputs) last[static_cast<size_t>(v)] = static_cast<int>(k);
     }
   }
-  std::vector<Live> tokens, logit_rows;  // one arena per row symbol
+  std::vector<Live> tokens, logit_rows, parts;  // one arena per row symbol
   for (size_t k = 0; k < g.groups.size(); ++k) {
     for (int i = g.groups[k].first; i <= g.groups[k].last; ++i) {
       for (ValueId id : g.nodes[static_cast<size_t>(i)].outputs) {
         const auto v = static_cast<size_t>(id);
         const bool internal = i < g.groups[k].last && last[v] == static_cast<int>(k);
-        if (g.values[v].kind != ValueKind::kTemp || internal) continue;
+        if (g.values[v].kind != ValueKind::kTemp || internal || plan.placed[v]) continue;
         const RowBytes size = size_of(g.values[v]);
         plan.placed[v] = true;
         plan.size[v] = size;
-        if (size.per_token > 0) {
-          plan.offset[v].per_token = first_fit(tokens, first[v], size.per_token, last[v]);
-          plan.total.per_token = std::max(plan.total.per_token, plan.offset[v].per_token + size.per_token);
-        } else {
-          plan.offset[v].per_logit_row = first_fit(logit_rows, first[v], size.per_logit_row, last[v]);
-          plan.total.per_logit_row =
-              std::max(plan.total.per_logit_row, plan.offset[v].per_logit_row + size.per_logit_row);
-        }
+        const auto place = [&](std::vector<Live>& arena, int64_t RowBytes::* rows) {
+          if (size.*rows == 0) return;
+          plan.offset[v].*rows = first_fit(arena, first[v], size.*rows, last[v]);
+          plan.total.*rows = std::max(plan.total.*rows, plan.offset[v].*rows + size.*rows);
+        };
+        place(tokens, &RowBytes::per_token);
+        place(logit_rows, &RowBytes::per_logit_row);
+        place(parts, &RowBytes::per_part);
       }
     }
   }
-  // The logit-row arena lies behind the token arena.
+  // The logit-row arena lies behind the token arena, parts behind both.
   for (size_t v = 0; v < n; ++v) {
-    if (plan.placed[v] && plan.size[v].per_logit_row > 0) plan.offset[v].per_token = plan.total.per_token;
+    if (!plan.placed[v] || plan.size[v].per_token > 0) continue;
+    plan.offset[v].per_token = plan.total.per_token;
+    if (plan.size[v].per_part > 0) plan.offset[v].per_logit_row = plan.total.per_logit_row;
   }
   return plan;
 }

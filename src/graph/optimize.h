@@ -20,10 +20,10 @@ Graph expand_linear(const Graph& g, Activation activation);
 // it (each link consumed by nobody else); every other node is a kernel of its own.
 Graph fuse(const Graph& g);
 
-// Where each temp value lives: offsets as constant + coefficient * rows (row symbols T and R are counted separately).
+// Where each temp value lives: offsets as constant + coefficient * rows (T, R and Q are counted separately).
 // Values inside a group take no memory. Values whose lifetimes do not overlap share bytes; all are 64-byte aligned.
 struct RowBytes {
-  int64_t per_token = 0, per_logit_row = 0;
+  int64_t per_token = 0, per_logit_row = 0, per_part = 0;
 };
 struct MemoryPlan {
   std::vector<RowBytes> offset;  // per value; meaningful for temps that cross groups

@@ -54,7 +54,8 @@ const Node& main_node(const Graph& g, const Group& group) {
 
 Sym row_symbol(const Graph& g, const Group& group) {
   const Node& last = g.nodes[static_cast<size_t>(group.last)];
-  return static_cast<Sym>(g.values[static_cast<size_t>(last.outputs[0])].type.shape[0].symbol);
+  const auto rows = static_cast<Sym>(g.values[static_cast<size_t>(last.outputs[0])].type.shape[0].symbol);
+  return rows == Sym::kParts ? Sym::kTokens : rows;  // parts are of token rows
 }
 
 // Everything that decides what a kernel computes; the row symbol's name does not (a norm over T or R rows is one).
@@ -194,6 +195,7 @@ Program to_ir(const Graph& g) {
     call.rows = row_symbol(g, group);
     call.buffers = f.buffers;
     call.sizes = f.sizes;
+    call.when = main.when;
     call.ops_per_row = op.ops_per_row(main);
     for (ValueId v : f.buffers) {
       const Value& value = g.values[static_cast<size_t>(v)];

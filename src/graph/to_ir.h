@@ -21,6 +21,7 @@ struct Call {
   std::vector<CallVariant> variants;
   std::vector<ValueId> buffers;  // in the functions' parameter order
   std::vector<Sym> sizes;        // likewise
+  When when = When::kAlways;
   int64_t param_bytes = 0, ops_per_row = 0;
 };
 

@@ -13,7 +13,9 @@ using graph::ValueKind;
 
 namespace {
 constexpr int64_t kPage = 16;
-}
+// Attention over long contexts may be split every 1024 positions: beginning anew and merging cost 1% of a segment.
+constexpr int64_t kSegmentPages = 64;
+}  // namespace
 
 GraphBuilder::GraphBuilder(const ModelConfig& config, std::string scheme, DType kv_dtype)
     : config_(config), scheme_(std::move(scheme)), kv_dtype_(kv_dtype) {
@@ -134,13 +136,30 @@ ValueId GraphBuilder::attention(ValueId qkv, int64_t layer, const std::string& n
   rope.inputs.insert(rope.inputs.end(), cache.begin(), cache.end());
   rope.outputs = cache;
   const ValueId q = g_.add_op(rope, {name + ".q"})[0];
-  Node attend;
-  attend.name = name;
-  attend.op = "attention";
-  attend.attrs = rope.attrs;
-  attend.inputs = {q, inputs_.at("positions"), inputs_.at("table_start"), inputs_.at("block_tables")};
-  attend.inputs.insert(attend.inputs.end(), cache.begin(), cache.end());
-  return g_.add_op(attend, {name + ".out"})[0];
+  Node whole;
+  whole.name = name;
+  whole.op = "attention";
+  whole.attrs = rope.attrs;
+  whole.attrs["segment"] = kSegmentPages;
+  whole.inputs = {q, inputs_.at("positions"), inputs_.at("table_start"), inputs_.at("block_tables")};
+  whole.inputs.insert(whole.inputs.end(), cache.begin(), cache.end());
+  whole.when = graph::When::kWholeAttention;
+  const ValueId out = g_.add_op(whole, {name + ".out"})[0];
+  Node split = whole;
+  split.name = name + ".parts";
+  split.op = "attention_parts";
+  split.when = graph::When::kSplitAttention;
+  split.outputs = {};
+  const ValueId parts = g_.add_op(split, {split.name})[0];
+  Node combine;
+  combine.name = name + ".combine";
+  combine.op = "attention_combine";
+  combine.attrs = whole.attrs;
+  combine.inputs = {parts, inputs_.at("positions")};
+  combine.outputs = {out};
+  combine.when = graph::When::kSplitAttention;
+  g_.add_op(combine, {});
+  return out;
 }
 
 ValueId GraphBuilder::take_logit_rows(ValueId x) {

@@ -31,6 +31,19 @@ Result<Tensor> make_tensor(const std::shared_ptr<Device>& device, const artifact
   return Tensor::create(device, spec.dtype, std::move(shape));
 }
 
+// As many parts as the largest step could have, but no more than 64 MB of them: what needs more has work enough for
+// all without being split. Memory that no step uses is never touched.
+int64_t max_parts(const artifact::Artifact& a, int64_t max_rows, int num_workers) {
+  constexpr int64_t kBytes = 64 << 20;
+  if (a.plan.segment_tokens == 0 || num_workers == 1) return 0;
+  int64_t part_bytes = 1;
+  for (const auto& t : a.plan.temps) {
+    part_bytes = std::max(part_bytes, t.size_bytes.coefficients[static_cast<int>(Symbol::kNumParts)]);
+  }
+  const int64_t segments = (a.facts.context_window_size - 1) / a.plan.segment_tokens + 1;
+  return std::min(max_rows * segments, kBytes / part_bytes / artifact::kRowPadding * artifact::kRowPadding);
+}
+
 }  // namespace
 
 PlanExecutor::PlanExecutor(std::shared_ptr<const Module> module, std::shared_ptr<const ParamStore> params,
@@ -45,6 +58,7 @@ PlanExecutor::PlanExecutor(std::shared_ptr<const Module> module, std::shared_ptr
   max_[Symbol::kNumTokens] = pad_rows(facts.prefill_chunk_size);
   max_[Symbol::kNumLogitRows] = pad_rows(facts.max_batch_size);
   max_[Symbol::kBlockTableLength] = pad_rows(std::max<int64_t>(1, options.max_block_table_length));
+  max_[Symbol::kNumParts] = max_parts(module_->artifact(), max_[Symbol::kNumTokens], pool.num_workers());
 }
 
 Result<std::unique_ptr<PlanExecutor>> PlanExecutor::create(std::shared_ptr<const Module> module,
@@ -107,6 +121,7 @@ Result<void> PlanExecutor::resolve() {
   for (const auto& call : module_->artifact().plan.calls) {
     Call c;
     c.rows = call.rows;
+    c.when = call.when;
     c.first_variant = static_cast<uint32_t>(variants_.size());
     c.num_variants = static_cast<uint32_t>(call.variants.size());
     c.first_buffer = static_cast<uint32_t>(buffers_.size());
@@ -125,6 +140,7 @@ Result<void> PlanExecutor::resolve() {
     row_work_.push_back(call_work(module_->artifact(), call, 1));
     reads_context_.push_back(reads_context(module_->artifact(), call));
   }
+  if (has_input("positions")) positions_ = input<int32_t>("positions").data();
   sizes_.resize(size_formulas_.size());
   counters_ = std::make_unique<Counter[]>(calls_.size());
   return {};
@@ -167,12 +183,33 @@ int PlanExecutor::chunks_per_worker(const Call& call, int64_t rows) {
   return call.param_bytes >= kBytes || call.ops_per_row * rows >= kOps ? 8 : 1;
 }
 
+// How many parts attention is split into, 0: whole rows. One row of one KV head is a task; whole tasks end when the
+// longest one or the last round of them does. Splitting pays where that is later than all workers would need together.
+int64_t PlanExecutor::parts_of_step(int64_t rows) const {
+  constexpr double kWorthIt = 1.1;
+  const int64_t segment = module_->artifact().plan.segment_tokens;
+  if (max_[Symbol::kNumParts] == 0 || positions_ == nullptr || rows == 0) return 0;
+  int64_t longest = 0, all = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    longest = std::max<int64_t>(longest, positions_[i] + 1);
+    all += positions_[i] + 1;
+  }
+  const int64_t segments = (longest - 1) / segment + 1;
+  if (segments == 1 || rows * segments > max_[Symbol::kNumParts]) return 0;
+  const int64_t workers = pool_.num_workers(), tasks = rows * module_->artifact().facts.num_kv_heads;
+  const auto rounds = static_cast<double>((tasks + workers - 1) / workers), task = static_cast<double>(all) / rows;
+  const double whole = std::max(static_cast<double>(longest), rounds * task), share = task * tasks / workers;
+  return whole > kWorthIt * share ? rows * segments : 0;
+}
+
 // Sizes and kernels of this step, by the calling thread alone.
 void PlanExecutor::prepare(const artifact::SymbolValues& symbols) {
   for (size_t i = 0; i < sizes_.size(); ++i) sizes_[i] = size_formulas_[i].eval(symbols);
+  const bool split = symbols[Symbol::kNumParts] > 0;
   for (Call& call : calls_) {
     const int64_t rows = symbols[call.rows];
     call.chosen = nullptr;
+    if (call.when != artifact::When::kAlways && (call.when == artifact::When::kSplitAttention) != split) continue;
     for (uint32_t v = 0; v < call.num_variants && rows > 0; ++v) {
       const Variant& variant = variants_[call.first_variant + v];
       if (variant.max >= 0 && rows > variant.max) continue;
@@ -254,6 +291,7 @@ void PlanExecutor::run(artifact::SymbolValues symbols) {
     MLC_CHECK(symbols[s] >= 0 && symbols[s] <= max_[s], "symbol {} is {}, at most {}", static_cast<int>(s), symbols[s],
               max_[s]);
   }
+  symbols[Symbol::kNumParts] = parts_of_step(symbols[Symbol::kNumTokens]);
   std::copy(std::begin(symbols.values), std::end(symbols.values), rows_);
   prepare(symbols);
   if (profiling_) {

@@ -10,7 +10,8 @@
 //
 // Small calls are split evenly. Calls with much work are split into several pieces per worker, which take them as they
 // go: a core that other programs slow down, or a small core beside large ones, does less and nobody waits. What a piece
-// computes does not depend on who computes it.
+// computes does not depend on who computes it. A step whose attention is of few rows and KV heads over long contexts is
+// split over positions too; that gives the same bits.
 #pragma once
 
 #include <atomic>
@@ -81,6 +82,7 @@ class PlanExecutor {
     uint32_t first_buffer = 0;
     uint32_t first_size = 0, num_sizes = 0;
     bool reads_kv = false;
+    artifact::When when = artifact::When::kAlways;
     int64_t param_bytes = 0, ops_per_row = 0;
     artifact::KernelFn chosen = nullptr;  // for this step; null: left out
     int chunks_per_worker = 1;            // for this step
@@ -96,6 +98,7 @@ class PlanExecutor {
   void* pointer_of(const artifact::BufferRef& ref) const;
   void prepare(const artifact::SymbolValues& symbols);
   static int chunks_per_worker(const Call& call, int64_t rows);
+  int64_t parts_of_step(int64_t rows) const;
   void execute(size_t call, int worker, int num_workers);
   void walk(int worker, int num_workers);
   void walk_profiled(int worker, int num_workers);
@@ -121,6 +124,7 @@ class PlanExecutor {
   std::vector<artifact::LinearSize> size_formulas_;
   std::vector<int64_t> sizes_;
   int64_t rows_[artifact::kNumSymbols] = {};
+  const int32_t* positions_ = nullptr;  // the input; null if the model has none
   // Profiling only: per call, its work of one row; a layer's attention over the context of this step.
   const MachineLimits limits_;
   std::vector<CallProfile> profile_;

@@ -336,6 +336,55 @@ TEST(PlanExecutor, RunsThePlan) {
   }
 }
 
+// logits[0] = 1 for whole attention; the number of parts, from the second form.
+extern "C" void test_whole(void* const* b, const int64_t*, int32_t, int32_t) { static_cast<float*>(b[0])[0] = 1; }
+extern "C" void test_parts(void* const* b, const int64_t* sizes, int32_t, int32_t) {
+  static_cast<float*>(b[0])[0] = static_cast<float*>(b[1])[0] = static_cast<float>(sizes[0]);
+}
+
+TEST(PlanExecutor, SplitsAttentionWhenWholeRowsWouldLeaveWorkersIdle) {
+  using enum artifact::BufferKind;
+  artifact::Artifact a = test::tiny_artifact();
+  a.facts.context_window_size = 64;
+  a.facts.num_kv_heads = 3;
+  a.plan.segment_tokens = 16;
+  a.plan.temps.push_back({"parts", DType::f32(), {0, {8, 0, 0, 0, 0}}, {0, {0, 0, 0, 0, 64}}});
+  a.plan.temp_bytes = {0, {8, 0, 0, 0, 64}};
+  a.plan.calls = {
+      {"whole", Symbol::kNumTokens, {{"test_whole", 1, -1}}, {{kOutput, 0}}, {}, 0, 0},
+      {"parts", Symbol::kNumTokens, {{"test_parts", 1, -1}}, {{kOutput, 0}, {kTemp, 2}}, {{0, {0, 0, 0, 0, 1}}}, 0, 0}};
+  a.plan.calls[0].when = artifact::When::kWholeAttention;
+  a.plan.calls[1].when = artifact::When::kSplitAttention;
+  Module::Functions functions = {
+      {"test_whole", test_whole}, {"test_parts", test_parts}, {"test_pack_double", test::test_pack_double}};
+  auto module = Module::from_functions(a, std::move(functions));
+  ASSERT_TRUE(module) << module.error().message;
+  // The kernel that a step ran: 1 for whole rows, else the number of parts.
+  auto ran = [&](int threads, const std::vector<int32_t>& positions) {
+    ThreadPool pool(threads);
+    auto params = ParamStore::open(**module, *test::tiny_weights(), pool, {});
+    EXPECT_TRUE(params);
+    auto exec = PlanExecutor::create(*module, *params, pool, {});
+    EXPECT_TRUE(exec) << exec.error().message;
+    void* kv[2] = {};
+    (*exec)->bind_kv(kv, 4);
+    std::copy(positions.begin(), positions.end(), (*exec)->input<int32_t>("positions").begin());
+    artifact::SymbolValues s;
+    s[Symbol::kNumTokens] = static_cast<int64_t>(positions.size());
+    (*exec)->run(s);
+    return (*exec)->output<float>("logits")[0];
+  };
+  EXPECT_EQ(ran(1, {63}), 1) << "one worker has nobody to share with";
+  EXPECT_EQ(ran(2, {15}), 1) << "a single segment";
+  EXPECT_EQ(ran(2, {16}), 2) << "three heads for two workers";
+  EXPECT_EQ(ran(2, {63}), 4);
+  EXPECT_EQ(ran(3, {63}), 1) << "a head for each";
+  EXPECT_EQ(ran(2, {40, 40}), 1) << "three tasks for each";
+  EXPECT_EQ(ran(4, {40, 40}), 6);
+  EXPECT_EQ(ran(4, std::vector<int32_t>(20, 40)), 1) << "60 tasks";
+  EXPECT_EQ(ran(4, {63, 3, 3, 3}), 16) << "one row is longer than all others together";
+}
+
 TEST(PlanExecutor, RefusesAnArenaThatIsTooSmall) {
   artifact::Artifact a = test::tiny_artifact();
   a.plan.temp_bytes = {0, {7, 0, 0, 0}};

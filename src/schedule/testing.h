@@ -39,6 +39,9 @@ inline Bytes random_buffer(const ir::Buffer& b, const ir::PrimFunc& f, const std
     } else if (b->dtype == DType::f16()) {
       const uint16_t v = f32_to_f16(std::uniform_real_distribution<float>(-1, 1)(rng));
       std::memcpy(p, &v, 2);
+    } else if (b->dtype == DType::bf16()) {
+      const uint16_t v = f32_to_bf16(std::uniform_real_distribution<float>(-1, 1)(rng));
+      std::memcpy(p, &v, 2);
     } else if (b->dtype.is_bool()) {
       *p = rng() & 1;
     } else {

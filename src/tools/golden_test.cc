@@ -136,6 +136,41 @@ TEST_P(RandomLlama, IntegerCache) {
 INSTANTIATE_TEST_SUITE_P(Goldens, RandomLlama, ::testing::ValuesIn(testing::random_llama_golden_paths(MLC_SOURCE_DIR)),
                          [](const auto& tested) { return std::filesystem::path(tested.param).stem().string(); });
 
+// Contexts of several segments, three KV heads: attention runs whole or in parts, depending on the number of threads
+// and on what else is in a step. Never on a bit.
+TEST(LongContext, TheSameBitsWithAnyNumberOfThreadsAndAnyNeighbours) {
+  const auto body = nlohmann::json::parse(R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],
+      "hidden_size": 48, "intermediate_size": 64, "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 8,
+      "num_hidden_layers": 2, "vocab_size": 96, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
+      "rope_theta": 10000.0, "tie_word_embeddings": true})");
+  auto config = model::parse_model_config(body, "this test");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  const auto checkpoint = model::synthetic_checkpoint(*config, 7);
+  std::vector<int32_t> prompt(2201);
+  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<int32_t>((i * i + 5 * i) % 96);
+  std::vector<int32_t> other(prompt.rbegin(), prompt.rend());
+  other.resize(2300, 11);  // its last 100 rows are computed beside the last row of the prompt
+  const std::vector<std::vector<std::vector<int32_t>>> alone_and_not = {{prompt}, {prompt, other}};
+  for (const DType kv : {DType::f32(), DType::f16(), DType::i8()}) {
+    std::vector<float> want;
+    for (const int threads : {1, 2, 4}) {
+      auto h = ModelHarness::create(*config, *checkpoint, "q0f32", Activation::kFloat32, 2304, kv, threads);
+      ASSERT_TRUE(h.has_value()) << h.error().message;
+      // Steps of 220 rows; the last is of a single row, alone or beside a prompt.
+      for (const auto& sequences : alone_and_not) {
+        std::vector<float> last;
+        auto done = (*h)->run(sequences, 220, [&](int s, int64_t pos, std::span<const float> logits) {
+          if (s == 0 && pos == 2200) last.assign(logits.begin(), logits.end());
+        });
+        ASSERT_TRUE(done.has_value()) << done.error().message;
+        ASSERT_EQ(last.size(), 96u);
+        if (want.empty()) want = last;
+        EXPECT_EQ(last, want) << threads << " threads, " << sequences.size() << " sequences, " << kv.str();
+      }
+    }
+  }
+}
+
 // The greedy ids and the first 8 rows of logits of a published model.
 void check_published(const std::string& dir, const std::string& golden_path) {
   auto config = model::load_model_config(dir);

@@ -39,7 +39,7 @@ def test_dumps_of_every_stage(dumps):
     assert "matmul" in order[0].read_text() or "linear" in order[0].read_text()
     assert "define " in stage(dumps, "llvm").read_text()
     assert ".text" in stage(dumps, "asm").read_text()
-    assert json.loads(stage(dumps, "artifact").read_text())["abi_version"] == 2
+    assert json.loads(stage(dumps, "artifact").read_text())["abi_version"] == 3
 
 
 def test_dumps_that_are_asked_for(home, dumps, tmp_path):

@@ -34,8 +34,8 @@ class ModelHarness {
   static Result<std::unique_ptr<ModelHarness>> create(const model::ModelConfig& config,
                                                       const weights::TensorSource& checkpoint,
                                                       const std::string& scheme_name, graph::Activation activation,
-                                                      int64_t max_tokens,
-                                                      std::optional<DType> kv_dtype = {}) {
+                                                      int64_t max_tokens, std::optional<DType> kv_dtype = {},
+                                                      int threads = 2) {
     auto h = std::make_unique<ModelHarness>();
     MLC_TRY(TempDir tmp, TempDir::create());
     MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(scheme_name));
@@ -52,7 +52,7 @@ class ModelHarness {
     MLC_TRY(auto artifact, compiler::compile_model(config, scheme_name, options, tmp.file("lib.so")));
     (void)artifact;
     MLC_TRY(h->module_, runtime::Module::load(tmp.file("lib.so")));
-    h->pool_ = std::make_shared<ThreadPool>(2);
+    h->pool_ = std::make_shared<ThreadPool>(threads);
     MLC_TRY(auto source, weights::open_weights(tmp.path()));
     MLC_TRY(h->params_, runtime::ParamStore::open(*h->module_, *source, *h->pool_, {}));
     h->runner_ = std::make_unique<engine::CpuModelRunner>(h->module_, h->params_, h->pool_);

@@ -1,11 +1,19 @@
-// Rotary embedding with KV append, and attention over the paged cache. Both write the loops they want: their access
-// patterns (page tables, transposed keys) are the point, and the loop structure follows from the cache layout:
-// K pages are [kv_heads, head_dim, 16] so that 16 scores of a page are one vector, V pages [kv_heads, 16, head_dim].
+// Attention over the paged cache: in q, positions, table_start, block_tables, kcache, vcache (kscale, vscale). It
+// writes the loops it wants: page tables and the layout of the cache (rope_append.cc) decide them.
+//
+// Per row and KV head, the query heads of its group share every load of K and V. The row's context is cut into segments
+// of a fixed number of pages. Within a segment: online softmax (Milakov and Gimelshein 2018) over strips of pages in
+// ascending order, as many full pages at once as scores fit into registers, which spreads the cost of a new maximum;
+// then the pages that are left, one by one, the last one masked. Segments are independent of each other and are merged
+// in ascending order, as flash decoding does (Dao et al. 2023), either by who computed them (`attention`) or after all
+// workers have computed some (`attention_parts`, `attention_combine`): the same sums in the same order, so the same
+// bits. Where strips and segments begin depends on the row's position alone, so that a row's result depends neither on
+// what else is in the step nor on the number of workers.
 #include <algorithm>
 #include <cmath>
 
+#include "graph/ops/heads.h"
 #include "graph/ops/ops.h"
-#include "graph/ops/rounding.h"
 
 namespace mlc::graph::ops {
 namespace {
@@ -16,127 +24,108 @@ using ir::ForKind;
 using ir::Stmt;
 using ir::Var;
 
-constexpr int64_t kPage = 16;
+Stmt each(const char* name, int64_t n, const std::function<Stmt(Expr)>& body) {
+  return ir::for_(name, 0, n, [&](const Var& i) { return body(i); }, ForKind::kUnrolled);
+}
+Buffer local(const std::string& name, std::vector<int64_t> shape) {
+  return ir::buffer(name, DType::f32(), {shape.begin(), shape.end()}, ir::Scope::kLocal);
+}
 
-struct Heads {
-  int64_t heads, kv_heads, dim;
-  int64_t group() const { return heads / kv_heads; }
+// Strips of a segment: pages at once, and how many of them.
+struct Strips {
+  int64_t pages, count;
+  int64_t segment_pages() const { return pages * count; }
+  int64_t segment_tokens() const { return segment_pages() * kPage; }
 };
-Heads heads_of(const Node& node) {
-  return {node.int_attr("heads"), node.int_attr("kv_heads"), node.int_attr("head_dim")};
+Strips strips_of(const Node& node) {
+  constexpr int64_t kScoreVectors = 16;  // of one strip: half of the registers of AVX-512 and NEON's sum
+  constexpr int64_t kMaxStrip = 8;
+  const int64_t pages = std::clamp<int64_t>(kScoreVectors / heads_of(node).group(), 1, kMaxStrip);
+  return {pages, std::max<int64_t>(1, node.int_attr("segment") / pages)};
 }
 
-Expr index(const Buffer& b, Expr i) { return ir::cast(DType::i64(), ir::load(b, {std::move(i)})); }
+// What a segment comes to, per query head g of a group: its largest score, the sum over its tokens of exp(score - top),
+// and the sum of these times the values, at columns d (vectors of lanes).
+struct Segment {
+  std::function<Expr(const Expr& g)> top, total;
+  std::function<Expr(const Expr& g, const Expr& d)> values;
+};
 
-// The widest power of two of lanes, up to 16, that divides n.
-int lanes_for(int64_t n) {
-  int lanes = 16;
-  while (n % lanes != 0) lanes /= 2;
-  return lanes;
-}
-Expr vec(Expr base, int lanes) { return lanes == 1 ? base : ir::ramp(std::move(base), 1, lanes); }
-Expr splat(Expr e, int lanes) { return lanes == 1 ? e : ir::broadcast(std::move(e), lanes); }
-
-// ---- rope_append: in qkv, cos, sin, slots, kcache, vcache (kscale, vscale); out q, kcache, vcache (kscale, vscale)
-class RopeAppendEmitter {
+// Segments merged one after the other into the output's columns of a row and KV head.
+class Merger {
  public:
-  explicit RopeAppendEmitter(const EmitContext& c)
-      : c_(c),
-        h_(heads_of(*c.node)),
-        half_(h_.dim / 2),
-        lanes_(lanes_for(half_)),
-        integer_(c.out[1]->dtype == DType::i8()),
-        head_(ir::buffer("head", DType::f32(), {Expr(h_.dim)}, ir::Scope::kLocal)),
-        peak_(ir::buffer("peak", DType::i32(), {Expr(lanes_)}, ir::Scope::kLocal)) {}
+  Merger(const Buffer& out, const Heads& heads)
+      : out_(out),
+        h_(heads),
+        lanes_(lanes_for(heads.dim)),
+        top_(local("run_top", {heads.group()})),
+        total_(local("run_total", {heads.group()})) {}
 
-  Stmt emit() const {
-    return ir::for_(
-        "m", 0, c_.syms[static_cast<int>(c_.rows)],
-        [&](const Var& m) {
-          const Expr slot = index(c_.in[3], m), page = ir::floordiv(slot, kPage), offset = ir::floormod(slot, kPage);
-          Stmt q = ir::for_("h", 0, h_.heads, [&](const Var& i) {
-            return rotated(m, Expr(i) * h_.dim, [&](const Expr& d, const Expr& x) {
-              return ir::store(c_.out[0], {m, vec(Expr(i) * h_.dim + d, lanes_)}, x);
-            });
-          });
-          Stmt k = ir::for_("h", 0, h_.kv_heads, [&](const Var& i) {
-            const Expr base = Expr(h_.heads * h_.dim) + Expr(i) * h_.dim;
-            const auto put = [&](const Expr& d, const Expr& x) {
-              return ir::store(c_.out[1], {page, i, vec(d, lanes_), offset}, x);
-            };
-            const Stmt keep = rotated(m, base, [&](const Expr& d, const Expr& x) { return set_head(d, x); });
-            if (integer_) return append_codes(keep, put, c_.out[3], {page, i, offset});
-            return rotated(m, base, [&](const Expr& d, const Expr& x) { return put(d, ir::cast(stored(), x)); });
-          });
-          Stmt v = ir::for_("h", 0, h_.kv_heads, [&](const Var& i) {
-            const Expr base = Expr((h_.heads + h_.kv_heads) * h_.dim) + Expr(i) * h_.dim;
-            const auto put = [&](const Expr& d, const Expr& x) {
-              return ir::store(c_.out[2], {page, i, offset, vec(d, lanes_)}, x);
-            };
-            const auto value = [&](const Expr& d) { return ir::load(c_.in[0], {m, vec(base + d, lanes_)}); };
-            const Stmt keep = columns([&](const Expr& d) { return set_head(d, value(d)); });
-            if (integer_) return append_codes(keep, put, c_.out[4], {page, i, offset});
-            return columns([&](const Expr& d) { return put(d, ir::cast(stored(), value(d))); });
-          });
-          Stmt body = ir::seq({q, k, v});
-          return integer_ ? ir::allocate(head_, ir::allocate(peak_, body)) : body;
-        },
-        ForKind::kParallel);
+  Stmt allocate(const Stmt& body) const { return ir::allocate(top_, ir::allocate(total_, body)); }
+
+  // `segment` number `s` of row m.
+  Stmt add(const Expr& m, const Expr& head, const Expr& s, const Segment& segment) const {
+    const Stmt first = heads([&](const Expr& g) {
+      return ir::seq({ir::store(top_, {g}, segment.top(g)), ir::store(total_, {g}, segment.total(g)),
+                      columns([&](const Expr& d) { return put(m, head, g, d, segment.values(g, d)); })});
+    });
+    const Stmt more = heads([&](const Expr& g) {
+      const Var fresh = ir::var("fresh", DType::f32()), old = ir::var("old", DType::f32()),
+                added = ir::var("added", DType::f32());
+      const Expr top = ir::load(top_, {g});
+      const Stmt update =
+          ir::seq({ir::store(total_, {g}, ir::load(total_, {g}) * Expr(old) + segment.total(g) * Expr(added)),
+                   columns([&](const Expr& d) {
+                     return put(m, head, g, d,
+                                at(m, head, g, d) * splat(old, lanes_) + segment.values(g, d) * splat(added, lanes_));
+                   }),
+                   ir::store(top_, {g}, fresh)});
+      return ir::let(fresh, ir::max(top, segment.top(g)),
+                     ir::let(old, ir::exp(top - fresh), ir::let(added, ir::exp(segment.top(g) - fresh), update)));
+    });
+    return ir::if_(ir::eq(s, Expr(0)), first, more);
+  }
+
+  Stmt finish(const Expr& m, const Expr& head) const {
+    return heads([&](const Expr& g) {
+      const Var inverse = ir::var("inverse", DType::f32());
+      return ir::let(inverse, ir::f32(1) / ir::load(total_, {g}), columns([&](const Expr& d) {
+                       return put(m, head, g, d, at(m, head, g, d) * splat(inverse, lanes_));
+                     }));
+    });
   }
 
  private:
-  using PerColumns = std::function<Stmt(const Expr& d, const Expr& x)>;
-
-  DType stored() const { return c_.out[1]->dtype.with_lanes(lanes_); }
+  Stmt heads(const std::function<Stmt(Expr)>& body) const { return each("g", h_.group(), body); }
   Stmt columns(const std::function<Stmt(Expr)>& body) const {
-    return ir::for_("d", 0, h_.dim / lanes_, [&](const Var& d) { return body(Expr(d) * lanes_); });
+    return each("d", h_.dim / lanes_, [&](const Expr& d) { return body(d * lanes_); });
   }
-  Stmt set_head(const Expr& d, const Expr& x) const { return ir::store(head_, {vec(d, lanes_)}, x); }
-
-  // The head whose columns begin at `base`, rotated: lanes of the first half at d, of the second at d + half.
-  Stmt rotated(const Expr& m, const Expr& base, const PerColumns& use) const {
-    return ir::for_("d", 0, half_ / lanes_, [&](const Var& i) {
-      const Expr d = Expr(i) * lanes_;
-      auto at = [&](const Buffer& b, const Expr& column) { return ir::load(b, {m, vec(column, lanes_)}); };
-      const Expr a = at(c_.in[0], base + d), b = at(c_.in[0], base + d + half_);
-      const Expr cos = at(c_.in[1], d), sin = at(c_.in[2], d);
-      return ir::seq({use(d, a * cos - b * sin), use(d + half_, b * cos + a * sin)});
-    });
+  std::vector<Expr> place(const Expr& m, const Expr& head, const Expr& g, const Expr& d) const {
+    return {m, vec((head * h_.group() + g) * h_.dim + d, lanes_)};
+  }
+  Expr at(const Expr& m, const Expr& head, const Expr& g, const Expr& d) const {
+    return ir::load(out_, place(m, head, g, d));
+  }
+  Stmt put(const Expr& m, const Expr& head, const Expr& g, const Expr& d, const Expr& x) const {
+    return ir::store(out_, place(m, head, g, d), x);
   }
 
-  // Fills head_ by `keep`, then stores its codes and their scale.
-  Stmt append_codes(const Stmt& keep, const PerColumns& put, const Buffer& scales, std::vector<Expr> at) const {
-    const DType vi = DType::i32().with_lanes(lanes_);
-    const auto value = [&](const Expr& d) { return ir::load(head_, {vec(d, lanes_)}); };
-    const Expr peak = ir::load(peak_, {vec(0, lanes_)});
-    const Stmt clear = ir::store(peak_, {vec(0, lanes_)}, ir::zero(vi));
-    const Stmt find = columns(
-        [&](const Expr& d) { return ir::store(peak_, {vec(0, lanes_)}, ir::max(peak, magnitude_bits(value(d)))); });
-    const Var amax = ir::var("amax", DType::f32()), inverse = ir::var("inverse", DType::f32());
-    const Stmt codes = columns([&](const Expr& d) {
-      return put(d, ir::cast(DType::i8().with_lanes(lanes_), nearest_code(value(d), inverse)));
-    });
-    const Stmt scale = ir::store(scales, std::move(at), Expr(amax) * ir::f32(1.0 / 127.0));
-    const Expr largest = lanes_ == 1 ? peak : ir::vector_reduce(ir::ReduceOp::kMax, peak);
-    return ir::seq({keep, clear, find,
-                    ir::let(amax, ir::reinterpret(DType::f32(), largest),
-                            ir::let(inverse, inverse_scale(amax), ir::seq({codes, scale})))});
-  }
-
-  const EmitContext& c_;
+  const Buffer out_;
   const Heads h_;
-  const int64_t half_;
   const int lanes_;
-  const bool integer_;
-  const Buffer head_, peak_;  // of integer caches: the head in f32, the largest magnitudes so far
+  const Buffer top_, total_;
 };
 
-// ---- attention: in q, positions, table_start, block_tables, kcache, vcache (kscale, vscale); out o
-//
-// Per row and KV head, the query heads of its group share every load of K and V. Online softmax (Milakov and Gimelshein
-// 2018) over strips of pages in ascending order: as many full pages at once as scores fit into registers, which spreads
-// the cost of a new maximum, then the pages that are left, one by one, the last one masked. Where strips begin depends
-// on the row's position alone, so that a row's result does not depend on what else is in the step.
+// A part, one row of the buffer between `attention_parts` and `attention_combine`: of all heads the values, then the
+// tops, then the totals.
+struct PartColumns {
+  Heads h;
+  Expr values(const Expr& head, const Expr& d) const { return head * h.dim + d; }
+  Expr top(const Expr& head) const { return Expr(h.heads * h.dim) + head; }
+  Expr total(const Expr& head) const { return Expr(h.heads * (h.dim + 1)) + head; }
+  int64_t width() const { return quant::round_up(h.heads * (h.dim + 2), quant::kLanes); }
+};
+
 class AttentionEmitter {
  public:
   explicit AttentionEmitter(const EmitContext& c)
@@ -144,51 +133,99 @@ class AttentionEmitter {
         h_(heads_of(*c.node)),
         lanes_(lanes_for(h_.dim)),
         g_(h_.group()),
-        strip_(std::clamp<int64_t>(kScoreVectors / g_, 1, kMaxStrip)),
+        strips_(strips_of(*c.node)),
         scale_(1.0 / std::sqrt(static_cast<double>(h_.dim))),
-        scores_(local("scores", {strip_, g_, kPage})),
+        scores_(local("scores", {strips_.pages, g_, kPage})),
         top_(local("top", {g_})),
         total_(local("total", {g_, kPage})),
         acc_(local("acc", {g_, h_.dim})) {}
 
-  Stmt emit() const {
-    const Expr rows = c_.syms[static_cast<int>(c_.rows)];
+  // All segments of a row and KV head, one after the other.
+  Stmt whole() const {
+    const Merger merger(c_.out[0], h_);
     return ir::for_(
-        "mh", 0, rows * h_.kv_heads,
+        "mh", 0, c_.syms[static_cast<int>(c_.rows)] * h_.kv_heads,
         [&](const Var& mh) {
           const Expr m = ir::floordiv(mh, h_.kv_heads), head = ir::floormod(mh, h_.kv_heads);
-          const Var pos = ir::var("pos"), table = ir::var("table");
-          const Expr last = ir::floordiv(pos, kPage);  // the row's last page
-          const Expr strips = ir::floordiv(Expr(pos) + 1, kPage * strip_);
-          std::vector<Stmt> loops;
-          if (strip_ > 1) {
-            loops.push_back(ir::for_("strip", 0, strips, [&](const Var& i) {
-              return pages(m, head, table, last, Expr(i) * strip_, strip_, nullptr);
-            }));
-          }
-          loops.push_back(ir::for_("p", 0, last + 1 - strips * (strip_ > 1 ? strip_ : 0), [&](const Var& p) {
-            const Expr first = strip_ > 1 ? Expr(p) + strips * strip_ : Expr(p);
-            const Expr inside = ir::ramp(first * kPage, 1, kPage) <= splat(pos, kPage);
-            return pages(m, head, table, last, first, 1, &inside);
-          }));
-          Stmt body = ir::seq({init(), ir::seq(std::move(loops)), finish(m, head)});
-          for (const Buffer& b : {acc_, total_, top_, scores_}) body = ir::allocate(b, body);
-          return ir::let(pos, index(c_.in[1], m), ir::let(table, index(c_.in[2], m), body));
+          return with_row(m, [&](const Expr& pos, const Expr& table) {
+            const Expr segments = ir::floordiv(pos, strips_.segment_tokens()) + 1;
+            const Stmt all = ir::for_("segment", 0, segments, [&](const Var& s) {
+              return ir::seq({segment(m, head, pos, table, s), merger.add(m, head, s, state())});
+            });
+            return merger.allocate(ir::seq({all, merger.finish(m, head)}));
+          });
+        },
+        ForKind::kParallel);
+  }
+
+  // One segment of a row and KV head at a time, into parts [T * S, width]: S is as many as the longest row has, and
+  // what shorter rows do not have is left out.
+  Stmt parts() const {
+    const Expr all = c_.syms[static_cast<int>(Sym::kParts)];
+    const Expr per_row = ir::floordiv(all, c_.syms[static_cast<int>(Sym::kTokens)]);
+    return ir::for_(
+        "part", 0, all * h_.kv_heads,
+        [&](const Var& i) {
+          const Expr s = ir::floormod(i, per_row), mh = ir::floordiv(i, per_row);
+          const Expr m = ir::floordiv(mh, h_.kv_heads), head = ir::floormod(mh, h_.kv_heads);
+          return with_row(m, [&](const Expr& pos, const Expr& table) {
+            return ir::if_(s * strips_.segment_tokens() <= pos,
+                           ir::seq({segment(m, head, pos, table, s), keep(m * per_row + s, head)}));
+          });
         },
         ForKind::kParallel);
   }
 
  private:
-  static constexpr int64_t kScoreVectors = 16;  // of one strip: half of the registers of AVX-512 and NEON's sum
-  static constexpr int64_t kMaxStrip = 8;
+  // The row's position and the beginning of its page table; local memory.
+  Stmt with_row(const Expr& m, const std::function<Stmt(const Expr& pos, const Expr& table)>& body) const {
+    const Var pos = ir::var("pos"), table = ir::var("table");
+    Stmt all = body(pos, table);
+    for (const Buffer& b : {acc_, total_, top_, scores_}) all = ir::allocate(b, all);
+    return ir::let(pos, index(c_.in[1], m), ir::let(table, index(c_.in[2], m), all));
+  }
 
-  static Buffer local(const std::string& name, std::vector<int64_t> shape) {
-    return ir::buffer(name, DType::f32(), {shape.begin(), shape.end()}, ir::Scope::kLocal);
+  // Segment s of row m into acc_, total_ and top_.
+  Stmt segment(const Expr& m, const Expr& head, const Expr& pos, const Expr& table, const Expr& s) const {
+    const int64_t n = strips_.pages;
+    const Expr last = ir::floordiv(pos, kPage);  // the row's last page
+    const Expr begin = s * strips_.segment_pages();
+    const Expr pages_here = ir::min(last + 1 - begin, Expr(strips_.segment_pages()));
+    const Expr full = ir::min(ir::floordiv(pos + 1, kPage * n) - s * strips_.count, Expr(strips_.count));
+    std::vector<Stmt> loops = {init()};
+    if (n > 1) {
+      loops.push_back(ir::for_("strip", 0, full, [&](const Var& i) {
+        return pages(m, head, table, last, begin + Expr(i) * n, n, nullptr);
+      }));
+    }
+    const Expr done = n > 1 ? full * n : Expr(0);
+    loops.push_back(ir::for_("p", 0, pages_here - done, [&](const Var& p) {
+      const Expr first = begin + done + Expr(p);
+      const Expr inside = ir::ramp(first * kPage, 1, kPage) <= splat(pos, kPage);
+      return pages(m, head, table, last, first, 1, &inside);
+    }));
+    return ir::seq(std::move(loops));
   }
+
+  Segment state() const {
+    return {[&](const Expr& g) { return ir::load(top_, {g}); },
+            [&](const Expr& g) { return ir::vector_reduce(ir::ReduceOp::kAdd, total_vec(g)); },
+            [&](const Expr& g, const Expr& d) { return ir::load(acc_, {g, vec(d, lanes_)}); }};
+  }
+
+  Stmt keep(const Expr& row, const Expr& head) const {
+    const PartColumns at{h_};
+    const Segment found = state();
+    return heads([&](const Expr& g) {
+      const Expr query = head * g_ + g;
+      const auto put = [&](const Expr& column, const Expr& x) { return ir::store(c_.out[0], {row, column}, x); };
+      return ir::seq(
+          {put(at.top(query), found.top(g)), put(at.total(query), found.total(g)),
+           columns([&](const Expr& d) { return put(vec(at.values(query, d), lanes_), found.values(g, d)); })});
+    });
+  }
+
   static DType page_vec() { return DType::f32().with_lanes(kPage); }
-  static Stmt each(const char* name, int64_t n, const std::function<Stmt(Expr)>& body) {
-    return ir::for_(name, 0, n, [&](const Var& i) { return body(i); }, ForKind::kUnrolled);
-  }
   Stmt heads(const std::function<Stmt(Expr)>& body) const { return each("g", g_, body); }
   Stmt columns(const std::function<Stmt(Expr)>& body) const {
     return each("d", h_.dim / lanes_, [&](const Expr& d) { return body(d * lanes_); });
@@ -312,43 +349,70 @@ class AttentionEmitter {
     return ir::seq(std::move(loops));
   }
 
-  Stmt finish(const Expr& m, const Expr& head) const {
-    return heads([&](const Expr& g) {
-      const Var inverse = ir::var("inverse", DType::f32());
-      const Expr total = ir::vector_reduce(ir::ReduceOp::kAdd, total_vec(g));
-      return ir::let(inverse, ir::f32(1) / total, columns([&](const Expr& d) {
-                       return ir::store(c_.out[0], {m, vec((head * g_ + g) * h_.dim + d, lanes_)},
-                                        ir::load(acc_, {g, vec(d, lanes_)}) * splat(inverse, lanes_));
-                     }));
-    });
-  }
-
   const EmitContext& c_;
   const Heads h_;
   const int lanes_;
-  const int64_t g_, strip_;
+  const int64_t g_;
+  const Strips strips_;
   const double scale_;
   const Buffer scores_, top_, total_, acc_;
 };
 
+// In parts, positions; out o.
+Stmt emit_combine(const EmitContext& c) {
+  const Heads h = heads_of(*c.node);
+  const Strips strips = strips_of(*c.node);
+  const PartColumns at{h};
+  const int lanes = lanes_for(h.dim);
+  const Merger merger(c.out[0], h);
+  const Expr rows = c.syms[static_cast<int>(Sym::kTokens)];
+  const Expr per_row = ir::floordiv(c.syms[static_cast<int>(Sym::kParts)], rows);
+  return ir::for_(
+      "mh", 0, rows * h.kv_heads,
+      [&](const Var& mh) {
+        const Expr m = ir::floordiv(mh, h.kv_heads), head = ir::floormod(mh, h.kv_heads);
+        const Expr segments = ir::floordiv(index(c.in[1], m), strips.segment_tokens()) + 1;
+        const Stmt all = ir::for_("segment", 0, segments, [&](const Var& s) {
+          const auto part = [&](const Expr& column) { return ir::load(c.in[0], {m * per_row + s, column}); };
+          const auto query = [&](const Expr& g) { return head * h.group() + g; };
+          const Segment segment{[&](const Expr& g) { return part(at.top(query(g))); },
+                                [&](const Expr& g) { return part(at.total(query(g))); },
+                                [&](const Expr& g, const Expr& d) { return part(vec(at.values(query(g), d), lanes)); }};
+          return merger.add(m, head, s, segment);
+        });
+        return merger.allocate(ir::seq({all, merger.finish(m, head)}));
+      },
+      ForKind::kParallel);
+}
+
+int64_t no_ops(const Node&) { return 0; }
+
 }  // namespace
 
-OpDef rope_append() {
-  return {"rope_append", OpKind::kExplicit,
-          [](const Node& node, const std::vector<TensorType>& in) {
-            const Heads h = heads_of(node);
-            std::vector<TensorType> out = {
-                {DType::f32(), {in[0].shape[0], quant::round_up(h.heads * h.dim, quant::kLanes)}}};
-            out.insert(out.end(), in.begin() + 4, in.end());
-            return out;
-          },
-          [](const EmitContext& c) { return RopeAppendEmitter(c).emit(); }, [](const Node&) -> int64_t { return 0; }};
-}
+int64_t segment_tokens(const Node& node) { return strips_of(node).segment_tokens(); }
 
 OpDef attention() {
   return {"attention", OpKind::kExplicit,
           [](const Node&, const std::vector<TensorType>& in) { return std::vector<TensorType>{in[0]}; },
-          [](const EmitContext& c) { return AttentionEmitter(c).emit(); }, [](const Node&) -> int64_t { return 0; }};
+          [](const EmitContext& c) { return AttentionEmitter(c).whole(); }, no_ops};
+}
+
+OpDef attention_parts() {
+  return {"attention_parts", OpKind::kExplicit,
+          [](const Node& node, const std::vector<TensorType>&) {
+            return std::vector<TensorType>{{DType::f32(), {Dim::of(Sym::kParts), PartColumns{heads_of(node)}.width()}}};
+          },
+          [](const EmitContext& c) { return AttentionEmitter(c).parts(); }, no_ops};
+}
+
+OpDef attention_combine() {
+  return {"attention_combine", OpKind::kExplicit,
+          [](const Node& node, const std::vector<TensorType>& in) {
+            const Heads h = heads_of(node);
+            return std::vector<TensorType>{
+                {DType::f32(), {in[1].shape[0], quant::round_up(h.heads * h.dim, quant::kLanes)}}};
+          },
+          emit_combine, no_ops};
 }
 
 }  // namespace mlc::graph::ops

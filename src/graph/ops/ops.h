@@ -22,8 +22,14 @@ OpDef silu_mul();       // gate and up side by side f32[T, (2I)p] -> f32[T, Ip]:
 // beside them, f32 [N, kv_heads, 16] for K and for V, as two more inputs of both ops.
 OpDef rope_append();
 // q f32[T, heads*D], positions i32[T], table_start i32[T], block_tables i32[P], K cache, V cache -> f32[T, heads*D]:
-// causal attention over the paged cache (Kwon et al. 2023) with an online softmax (Milakov & Gimelshein 2018).
+// causal attention over the paged cache (Kwon et al. 2023) with an online softmax (Milakov & Gimelshein 2018). attrs as
+// rope_append, and segment: pages that are summed independently of others (rounded down to whole strips, at least one).
 OpDef attention();
-OpDef take_rows();  // x f32[T, Np], rows i32[R] -> f32[R, Np]
+// The same in two steps, for few rows and long contexts: the same inputs -> parts f32[Q, ..], where Q = T * S for S
+// segments of the longest row; then parts, positions -> f32[T, heads*D]. Gives the bits that `attention` gives.
+OpDef attention_parts();
+OpDef attention_combine();
+int64_t segment_tokens(const Node& node);  // of these three: where segments begin
+OpDef take_rows();                         // x f32[T, Np], rows i32[R] -> f32[R, Np]
 
 }  // namespace mlc::graph::ops
