@@ -197,8 +197,10 @@ int64_t PlanExecutor::parts_of_step(int64_t rows) const {
   const int64_t segments = (longest - 1) / segment + 1;
   if (segments == 1 || rows * segments > max_[Symbol::kNumParts]) return 0;
   const int64_t workers = pool_.num_workers(), tasks = rows * module_->artifact().facts.num_kv_heads;
-  const auto rounds = static_cast<double>((tasks + workers - 1) / workers), task = static_cast<double>(all) / rows;
-  const double whole = std::max(static_cast<double>(longest), rounds * task), share = task * tasks / workers;
+  const int64_t rounds = (tasks + workers - 1) / workers;
+  const double mean = static_cast<double>(all) / static_cast<double>(rows);
+  const double whole = std::max(static_cast<double>(longest), static_cast<double>(rounds) * mean);
+  const double share = static_cast<double>(tasks) * mean / static_cast<double>(workers);
   return whole > kWorthIt * share ? rows * segments : 0;
 }
 
