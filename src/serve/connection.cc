@@ -5,12 +5,14 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
 #include <charconv>
 #include <cmath>
 #include <random>
@@ -68,38 +70,42 @@ std::string trace_id(const std::string& traceparent) {
 
 int64_t milliseconds(double seconds) { return static_cast<int64_t>(std::lround(seconds * 1e3)); }
 
-class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
+using PlainStream = beast::tcp_stream;
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+
+template <typename Stream>
+class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection<Stream>> {
  public:
-  HttpConnection(net::ip::tcp::socket socket, ServerContext& context, const Routes& routes,
+  HttpConnection(Stream stream, ServerContext& context, const Routes& routes,
                  std::function<void(Connection*)> on_closed)
-      : stream_(std::move(socket)),
+      : stream_(std::move(stream)),
         context_(context),
         routes_(routes),
         on_closed_(std::move(on_closed)),
         wake_(stream_.get_executor()) {
     error_code ignored;
-    stream_.socket().set_option(net::ip::tcp::no_delay(true), ignored);
+    tcp().socket().set_option(net::ip::tcp::no_delay(true), ignored);
   }
 
   void start() override {
     net::co_spawn(
-        stream_.get_executor(), [self = shared_from_this()] { return self->run(); },
-        [self = shared_from_this()](const std::exception_ptr& fault) { self->ended(fault); });
+        stream_.get_executor(), [self = this->shared_from_this()] { return self->run(); },
+        [self = this->shared_from_this()](const std::exception_ptr& fault) { self->ended(fault); });
   }
   void drain() override {
-    net::post(stream_.get_executor(), [self = shared_from_this()] {
+    net::post(stream_.get_executor(), [self = this->shared_from_this()] {
       if (self->idle_) self->close();
     });
   }
   void cut_short() override {
-    net::post(stream_.get_executor(), [self = shared_from_this()] {
+    net::post(stream_.get_executor(), [self = this->shared_from_this()] {
       self->cut_ = true;
       self->signal();
       if (self->idle_) self->close();
     });
   }
   void abort() override {
-    net::post(stream_.get_executor(), [self = shared_from_this()] {
+    net::post(stream_.get_executor(), [self = this->shared_from_this()] {
       self->gone_ = true;
       self->signal();
       self->close();
@@ -111,11 +117,12 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   const ServerOptions& options() const { return context_.options; }
+  beast::tcp_stream& tcp() { return beast::get_lowest_layer(stream_); }
 
   void close() {
     error_code ignored;
-    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_both, ignored);
-    stream_.socket().close(ignored);
+    tcp().socket().shutdown(net::ip::tcp::socket::shutdown_both, ignored);
+    tcp().socket().close(ignored);
   }
 
   void ended(const std::exception_ptr& fault) {
@@ -129,6 +136,20 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   net::awaitable<void> run() {
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      tcp().expires_after(options().header_timeout);
+      auto [ec] = co_await stream_.async_handshake(net::ssl::stream_base::server, kAwait);
+      if (ec) co_return;
+    }
+    co_await requests();
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      if (gone_ || !tcp().socket().is_open()) co_return;
+      tcp().expires_after(kLingerTime);
+      (void)co_await stream_.async_shutdown(kAwait);
+    }
+  }
+
+  net::awaitable<void> requests() {
     bool first = true;
     while (!gone_ && !context_.refusing) {
       const bool arrived = co_await wait_for_request(first);
@@ -146,7 +167,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   net::awaitable<bool> wait_for_request(bool first) {
     if (buffer_.size() > 0) co_return true;
     idle_ = true;
-    stream_.expires_after(first ? options().header_timeout : options().idle_timeout);
+    tcp().expires_after(first ? options().header_timeout : options().idle_timeout);
     auto [ec, n] = co_await stream_.async_read_some(buffer_.prepare(4096), kAwait);
     idle_ = false;
     if (!ec) buffer_.commit(n);
@@ -159,7 +180,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     request_ = {};
     body_bytes_ = 0;
     keep_alive_ = false;
-    stream_.expires_after(options().header_timeout);
+    tcp().expires_after(options().header_timeout);
     auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
     if (ec) {
       const bool answered = co_await refuse_unreadable(ec);
@@ -206,7 +227,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   net::awaitable<bool> read_body(Parser& parser) {
-    stream_.expires_after(options().body_timeout);
+    tcp().expires_after(options().body_timeout);
     if (expects_continue_ && !parser.is_done()) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       auto [ec, n] = co_await net::async_write(stream_, net::buffer(kContinue), kAwait);
@@ -245,8 +266,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // Closing a socket with unread input resets it, and the client may then lose our answer: read on for a moment.
   net::awaitable<void> discard_input() {
     error_code ignored;
-    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(kLingerTime);
+    tcp().socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
+    tcp().expires_after(kLingerTime);
     std::string scrap(64 << 10, '\0');
     for (size_t total = 0; total < kMaxDiscarded;) {
       auto [ec, n] = co_await stream_.async_read_some(net::buffer(scrap), kAwait);
@@ -297,7 +318,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // ---- waiting for the engine ----
 
   protocol::Generation::Notify make_notify() {
-    return [weak = weak_from_this(), executor = stream_.get_executor()] {
+    return [weak = this->weak_from_this(), executor = stream_.get_executor()] {
       net::post(executor, [weak] {
         if (auto self = weak.lock()) self->signal();
       });
@@ -319,7 +340,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // Reads while an answer is being made: the end of input means that the client left; bytes belong to its next request.
   void watch_for_leaving() {
     watching_ = true;
-    stream_.socket().async_read_some(buffer_.prepare(4096), [self = shared_from_this()](error_code ec, size_t n) {
+    tcp().expires_never();  // of this read; writes set their own limit
+    stream_.async_read_some(buffer_.prepare(4096), [self = this->shared_from_this()](error_code ec, size_t n) {
       self->watching_ = false;
       if (!ec) {
         self->buffer_.commit(n);
@@ -334,7 +356,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     watch_ends_ = true;
     while (watching_) {
       error_code ignored;
-      stream_.socket().cancel(ignored);
+      tcp().socket().cancel(ignored);
       co_await wait_for_signal(std::chrono::seconds(1));
     }
     watch_ends_ = false;
@@ -375,7 +397,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     head.keep_alive(keep_alive_);
     head.chunked(chunked_);
     http::response_serializer<http::empty_body> serializer{head};
-    stream_.expires_after(options().write_timeout);
+    tcp().expires_after(options().write_timeout);
     auto [ec, n] = co_await http::async_write_header(stream_, serializer, kAwait);
     bool ok = !ec;
     while (ok && !gone_) {
@@ -412,7 +434,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     co_return ok;
   }
   net::awaitable<bool> send_raw(std::string data) {
-    stream_.expires_after(options().write_timeout);
+    tcp().expires_after(options().write_timeout);
     auto [ec, n] = co_await net::async_write(stream_, net::buffer(data), kAwait);
     co_return !ec;
   }
@@ -435,7 +457,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const size_t size = reply.body.size();
     if (request_.method != "HEAD") response.body() = std::move(reply.body);
     if (reply.status != 204) response.content_length(size);
-    stream_.expires_after(options().write_timeout);
+    tcp().expires_after(options().write_timeout);
     auto [ec, n] = co_await http::async_write(stream_, response, kAwait);
     co_return !ec;
   }
@@ -485,7 +507,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     note(status, fields);
   }
 
-  beast::tcp_stream stream_;
+  Stream stream_;
   ServerContext& context_;
   const Routes& routes_;
   std::function<void(Connection*)> on_closed_;
@@ -510,9 +532,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(net::ip::tcp::socket socket, ServerContext& context, const Routes& routes,
-                                            std::function<void(Connection*)> on_closed) {
-  return std::make_shared<HttpConnection>(std::move(socket), context, routes, std::move(on_closed));
+std::shared_ptr<Connection> make_connection(net::ip::tcp::socket socket, net::ssl::context* tls, ServerContext& context,
+                                            const Routes& routes, std::function<void(Connection*)> on_closed) {
+  if (tls == nullptr) {
+    return std::make_shared<HttpConnection<PlainStream>>(PlainStream(std::move(socket)), context, routes,
+                                                         std::move(on_closed));
+  }
+  return std::make_shared<HttpConnection<TlsStream>>(TlsStream(beast::tcp_stream(std::move(socket)), *tls), context,
+                                                     routes, std::move(on_closed));
 }
 
 }  // namespace mlc::serve

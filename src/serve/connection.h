@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <functional>
 #include <memory>
 
@@ -20,8 +21,9 @@ class Connection {
   virtual void abort() = 0;      // closes now
 };
 
-// `socket`'s executor must be a strand. `on_closed` is called once, on that strand.
-std::shared_ptr<Connection> make_connection(boost::asio::ip::tcp::socket socket, ServerContext& context,
-                                            const Routes& routes, std::function<void(Connection*)> on_closed);
+// `socket`'s executor must be a strand. `tls`: null for plain HTTP. `on_closed` is called once, on that strand.
+std::shared_ptr<Connection> make_connection(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* tls,
+                                            ServerContext& context, const Routes& routes,
+                                            std::function<void(Connection*)> on_closed);
 
 }  // namespace mlc::serve

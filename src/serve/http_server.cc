@@ -59,6 +59,9 @@ class HttpServer::Impl {
       : options_(options), context_(options, std::move(keys)), io_(std::max(1, options.io_threads)) {}
 
   Result<void> bind_now() {
+    if (!options_.tls_certificate.empty()) {
+      MLC_TRY_VOID(load_tls());
+    }
     MLC_TRY(tcp::acceptor acceptor, bind(io_, options_));
     acceptor_.emplace(std::move(acceptor));
     drain_timer_.emplace(acceptor_->get_executor());
@@ -108,6 +111,20 @@ class HttpServer::Impl {
   }
 
  private:
+  Result<void> load_tls() {
+    tls_.emplace(net::ssl::context::tls_server);
+    tls_->set_options(net::ssl::context::default_workarounds | net::ssl::context::no_sslv2 |
+                      net::ssl::context::no_sslv3 | net::ssl::context::no_tlsv1 | net::ssl::context::no_tlsv1_1);
+    error_code ec;
+    tls_->use_certificate_chain_file(options_.tls_certificate, ec);
+    if (ec) return error("cannot use {} as a certificate (PEM): {}", options_.tls_certificate, ec.message());
+    tls_->use_private_key_file(options_.tls_key, net::ssl::context::pem, ec);
+    if (ec)
+      return error("cannot use {} as the key of {} (PEM): {}", options_.tls_key, options_.tls_certificate,
+                   ec.message());
+    return {};
+  }
+
   void wait_for_signal() {
     signals_->async_wait([this](error_code ec, int number) {
       if (ec) return;
@@ -150,12 +167,13 @@ class HttpServer::Impl {
 
   void take(tcp::socket socket) {
     if (static_cast<int>(connections_.size()) >= options_.max_connections) return refuse(std::move(socket));
-    auto connection = make_connection(std::move(socket), context_, routes_, [this](Connection* closed) {
-      net::post(acceptor_->get_executor(), [this, closed] {
-        connections_.erase(closed);
-        finish_if_empty();
-      });
-    });
+    auto connection =
+        make_connection(std::move(socket), tls_ ? &*tls_ : nullptr, context_, routes_, [this](Connection* closed) {
+          net::post(acceptor_->get_executor(), [this, closed] {
+            connections_.erase(closed);
+            finish_if_empty();
+          });
+        });
     connections_.emplace(connection.get(), connection);
     connection->start();
   }
@@ -218,6 +236,7 @@ class HttpServer::Impl {
   const ServerOptions options_;
   ServerContext context_;
   const Routes routes_{context_};
+  std::optional<net::ssl::context> tls_;
   net::io_context io_;
   uint16_t port_ = 0;
   std::optional<tcp::acceptor> acceptor_;

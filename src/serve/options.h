@@ -17,13 +17,14 @@ struct CorsOptions {
 };
 
 struct ServerOptions {
-  std::string host = "127.0.0.1";     // an address or a name
-  uint16_t port = 8000;               // 0: any free one, see HttpServer::port()
-  std::vector<std::string> api_keys;  // with these or those of the file, all but health asks for one of them
-  std::string api_key_file;           // one per line; read again on SIGHUP
-  std::string version;                // what GET /version answers
-  bool vllm_metric_names = false;     // /metrics also under vLLM's names
-  bool debug_endpoints = false;       // /debug/…
+  std::string host = "127.0.0.1";        // an address or a name
+  uint16_t port = 8000;                  // 0: any free one, see HttpServer::port()
+  std::vector<std::string> api_keys;     // with these or those of the file, all but health asks for one of them
+  std::string api_key_file;              // one per line; read again on SIGHUP
+  std::string tls_certificate, tls_key;  // PEM files; empty: plain HTTP
+  std::string version;                   // what GET /version answers
+  bool vllm_metric_names = false;        // /metrics also under vLLM's names
+  bool debug_endpoints = false;          // /debug/…
   CorsOptions cors;
 
   int io_threads = 2;                    // they parse, tokenize and send; the engine has its own

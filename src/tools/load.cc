@@ -110,8 +110,8 @@ std::string default_name(const std::string& model) {
 
 }  // namespace
 
-void add_load_flags(CLI::App& app, LoadFlags& flags) {
-  app.add_option("model", flags.model.model, "Hugging Face directory or MLC model directory")->required();
+CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags) {
+  auto* model = app.add_option("model", flags.model.model, "Hugging Face directory or MLC model directory")->required();
   app.add_option("--model-lib", flags.model.model_lib, "Compiled library; default: compiled as needed and cached");
   app.add_option("--quantization", flags.model.quantization,
                  "How to store a Hugging Face model's weights; default: q4f16_1 above 100 M parameters, full precision "
@@ -120,6 +120,7 @@ void add_load_flags(CLI::App& app, LoadFlags& flags) {
   app.add_option("--chat-template", flags.chat_template, "Jinja or MLC conversation template file");
   app.add_option("--system-prompt", flags.system_prompt, "System message for chats that bring none");
   app.add_flag("--mlock", flags.mlock, "Keep the weights in memory");
+  return model;
 }
 
 Result<protocol::ServedModel> load_model(const LoadFlags& flags) {

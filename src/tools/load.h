@@ -24,7 +24,7 @@ struct LoadFlags {
 };
 
 // The flags of LoadFlags that every command with an engine has.
-void add_load_flags(CLI::App& app, LoadFlags& flags);
+CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags);  // the model argument, required
 
 // Converts, compiles and packs as needed, with progress on standard error; then starts the engine.
 Result<protocol::ServedModel> load_model(const LoadFlags& flags);

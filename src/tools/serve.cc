@@ -1,7 +1,9 @@
 // mlc_llm serve
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -21,6 +23,7 @@ namespace {
 struct Options {
   LoadFlags load;
   serve::ServerOptions server;
+  std::vector<std::string> more_models;
   std::string overrides, prefix_cache_mode = "radix";
   std::string log_format = "text", metrics_compat;
   std::string origins = "[]", methods = "[\"*\"]", headers = "[\"*\"]";
@@ -45,17 +48,47 @@ Result<std::vector<std::string>> string_list(const char* flag, const std::string
   return out;
 }
 
-Result<void> load_and_set(const Options& o, serve::HttpServer& server) {
-  const auto begin = std::chrono::steady_clock::now();
-  MLC_TRY(protocol::ServedModel model, load_model(o.load));
-  const std::string id = model.id;
-  model.engine = serve::observe(std::move(model.engine), server.metrics().model(id));
+bool is_model_dir(const std::filesystem::path& dir) {
+  return std::filesystem::exists(dir / "config.json") || std::filesystem::exists(dir / "mlc-chat-config.json");
+}
+
+// The argument, or the models in it when it is a directory of model directories; then those of --model.
+std::vector<std::string> model_paths(const Options& o) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> paths;
+  std::error_code ignored;
+  const std::string& first = o.load.model.model;
+  if (!first.empty() && fs::is_directory(first, ignored) && !is_model_dir(first)) {
+    for (const auto& entry : fs::directory_iterator(first, ignored)) {
+      if (entry.is_directory(ignored) && is_model_dir(entry.path())) paths.push_back(entry.path().string());
+    }
+    std::sort(paths.begin(), paths.end());
+  }
+  if (paths.empty() && !first.empty()) paths.push_back(first);
+  paths.insert(paths.end(), o.more_models.begin(), o.more_models.end());
+  return paths;
+}
+
+Result<void> load_and_set(const Options& o, const std::vector<std::string>& paths, serve::HttpServer& server) {
   protocol::ModelList models;
-  models.add(std::make_shared<const protocol::ServedModel>(std::move(model)));
+  std::string names;
+  for (const std::string& path : paths) {
+    const auto begin = std::chrono::steady_clock::now();
+    LoadFlags flags = o.load;
+    flags.model.model = path;
+    MLC_TRY(protocol::ServedModel model, load_model(flags));
+    const std::string id = model.id;
+    if (models.find(id, /*exact=*/true))
+      return error("two models are called {}; their directories need different names", id);
+    model.engine = serve::observe(std::move(model.engine), server.metrics().model(id));
+    models.add(std::make_shared<const protocol::ServedModel>(std::move(model)));
+    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    server.metrics().model_loaded(id, took);
+    names += (names.empty() ? "" : ", ") + id;
+  }
   MLC_TRY_VOID(server.set_models(std::move(models)));
-  const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  server.metrics().model_loaded(id, took);
-  fmt::print(stderr, "serving {} on http://{}:{}\n", id, o.server.host, server.port());
+  const char* scheme = o.server.tls_certificate.empty() ? "http" : "https";
+  fmt::print(stderr, "serving {} on {}://{}:{}\n", names, scheme, o.server.host, server.port());
   return {};
 }
 
@@ -71,6 +104,14 @@ Result<int> run_server(Options o) {
   MLC_TRY(o.server.cors.origins, string_list("--allow-origins", o.origins));
   MLC_TRY(o.server.cors.methods, string_list("--allow-methods", o.methods));
   MLC_TRY(o.server.cors.headers, string_list("--allow-headers", o.headers));
+  const std::vector<std::string> paths = model_paths(o);
+  if (paths.empty()) return error("no model is given: mlc_llm serve MODEL, or --model MODEL");
+  if (paths.size() > 1 && !(o.load.served_model_name.empty() && o.load.model.model_lib.empty())) {
+    return error("--served-model-name and --model-lib are for one model; {} are given", paths.size());
+  }
+  if (o.server.tls_certificate.empty() != o.server.tls_key.empty()) {
+    return error("--ssl-cert and --ssl-key belong together; only one is given");
+  }
   o.server.vllm_metric_names = o.metrics_compat == "vllm";
   o.server.version = compiler::version();
   o.server.handle_signals = true;
@@ -81,7 +122,7 @@ Result<int> run_server(Options o) {
   // Clients that come while the model is loaded are told so.
   Result<void> served;
   std::thread http([&] { served = server->run(); });
-  Result<void> ready = load_and_set(o, *server);
+  Result<void> ready = load_and_set(o, paths, *server);
   if (!ready) server->stop();
   http.join();
   if (!ready) return ready.error();
@@ -93,7 +134,10 @@ Result<int> run_server(Options o) {
 
 std::function<Result<int>()> setup_serve(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  add_load_flags(app, o->load);
+  add_load_flags(app, o->load)
+      ->required(false)
+      ->description("Hugging Face directory or MLC model directory, or a directory of such directories");
+  app.add_option("--model", o->more_models, "One more model, chosen by its name in requests; may be repeated");
   app.add_option("--served-model-name", o->load.served_model_name, "The model's id in the API; default: its directory");
   app.add_option("--mode", o->load.mode, "local (8 sequences at once), interactive (1) or server (up to 64)")
       ->capture_default_str();
@@ -107,6 +151,8 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
   app.add_option("--api-key", o->server.api_keys,
                  "Ask for this key (\"Authorization: Bearer KEY\" or \"x-api-key: KEY\"); may be repeated");
   app.add_option("--api-key-file", o->server.api_key_file, "File with one key per line; read again on SIGHUP");
+  app.add_option("--ssl-cert", o->server.tls_certificate, "Certificate chain (PEM): serve HTTPS");
+  app.add_option("--ssl-key", o->server.tls_key, "The certificate's key (PEM)");
   app.add_option("--max-concurrent", o->server.max_requests,
                  "Requests in flight, running or waiting; more are answered 429")
       ->check(CLI::Range(1, 1 << 20))

@@ -44,7 +44,7 @@ class Server:
         """The port, read from the line that says where the server listens."""
         deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
-            if found := re.search(r"http://[^:\s]+:(\d+)", self.log):
+            if found := re.search(r"https?://[^:\s]+:(\d+)", self.log):
                 return int(found.group(1))
             assert self.process.poll() is None, f"serve ended: {self.log}"
             time.sleep(0.02)

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -179,7 +180,68 @@ def test_it_says_that_it_is_loading_and_can_be_stopped_then(tmp_path):
     assert not [p for p in pathlib.Path(tmp_path / "home").rglob("*.so") if p.stat().st_size == 0]
 
 
-@pytest.mark.parametrize("flags, says", [(["--api-key-file", "/nowhere"], "/nowhere"), (["--log-format", "xml"], "xml")])
+def test_https(home, tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with Server(home, MODEL, "--ssl-cert", cert, "--ssl-key", key, log=tmp_path / "log") as server:
+        context = ssl.create_default_context(cafile=cert)
+
+        def post(body):
+            request = urllib.request.Request(
+                f"https://127.0.0.1:{server.port}/v1/chat/completions", json.dumps(body).encode(),
+                {"Content-Type": "application/json"},
+            )  # fmt: skip
+            return urllib.request.urlopen(request, timeout=LIMIT_S, context=context)
+
+        with post({**STREAM, "stream": False}) as answer:
+            whole = json.loads(answer.read())["choices"][0]["message"]["content"]
+        with post(STREAM) as answer:
+            lines = [line[6:] for line in answer.read().decode().splitlines() if line.startswith("data: {")]
+        pieces = [json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines]
+        assert "".join(pieces) == whole and len(whole.split()) > 8
+        # A client that leaves in the middle, one that speaks no TLS, one that trusts nobody: nothing is lost.
+        stream = post({**STREAM, "ignore_eos": True})
+        stream.readline()
+        stream.close()
+        with socket.create_connection(("127.0.0.1", server.port)) as plain:
+            plain.sendall(b"GET /health HTTP/1.1\r\n\r\n")
+            assert b"200 OK" not in plain.recv(1000)
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(f"https://127.0.0.1:{server.port}/health", timeout=LIMIT_S)
+        with post({**STREAM, "stream": False}) as answer:
+            assert json.loads(answer.read())["choices"][0]["message"]["content"] == whole
+
+
+def test_several_models_in_one_server(home, tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    for name in ("one", "two"):
+        shutil.copytree(MODEL, models / name)
+    third = tmp_path / "three"
+    shutil.copytree(MODEL, third)
+    with Server(home, models, "--model", third, log=tmp_path / "log") as server:
+        listed = [m["id"] for m in server.request("/v1/models")[1]["data"]]
+        assert listed == ["one", "two", "three"]
+        answers = {server.ask("Hi", model=name) for name in listed}
+        assert len(answers) == 1
+        status, body = server.request(
+            "/v1/chat/completions", {"model": "four", "messages": [{"role": "user", "content": "x"}]}
+        )
+        assert status == 404 and "one, two, three" in body["error"]["message"]
+        assert 'mlc_request_success_total{finished_reason=' in get(server, "/metrics")[1]
+    twice = subprocess.run([BIN, "serve", models / "one", "--model", models / "one"], capture_output=True, text=True,
+                           env=environment(home), timeout=LIMIT_S)  # fmt: skip
+    assert twice.returncode != 0 and "two models are called one" in twice.stderr
+
+
+@pytest.mark.parametrize("flags, says", [(["--api-key-file", "/nowhere"], "/nowhere"), (["--log-format", "xml"], "xml"),
+                                         (["--ssl-cert", "/nowhere.pem"], "--ssl-key"),
+                                         (["--ssl-cert", "/nowhere.pem", "--ssl-key", "/k"], "/nowhere.pem"),
+                                         (["--model", "/nowhere"], "/nowhere")])  # fmt: skip
 def test_wrong_flags(home, flags, says):
     run = subprocess.run([BIN, "serve", str(MODEL), *flags], capture_output=True, text=True, env=environment(home),
                          timeout=LIMIT_S)  # fmt: skip
