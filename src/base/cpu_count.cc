@@ -6,29 +6,11 @@
 #include <sstream>
 #include <thread>
 
-#ifdef __linux__
-#include <sched.h>
-#endif
-
+#include "base/cpu_placement.h"
 #include "base/knobs.h"
 
 namespace mlc {
 namespace {
-
-int affinity_count() {
-#ifdef __linux__
-  // The kernel's mask may be wider than cpu_set_t: grow until it fits.
-  for (int max_cpus = 1024; max_cpus <= (1 << 20); max_cpus *= 4) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(max_cpus));
-    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(max_cpus));
-    const bool ok = sched_getaffinity(0, bytes, set) == 0;
-    const int count = ok ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (ok) return std::max(1, count);
-  }
-#endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
 
 // "max 100000" or "150000 100000" -> cores; 0 for none.
 double read_v2(const std::string& file) {
@@ -86,14 +68,26 @@ double cgroup_cpu_quota(const std::string& root) {
 }
 
 int usable_cpu_count() {
-  const int cpus = affinity_count();
+  const size_t allowed = allowed_cpus().size();
+  const int cpus = allowed > 0 ? static_cast<int>(allowed) : std::max(1u, std::thread::hardware_concurrency());
   const double quota = cgroup_cpu_quota("");
   return quota > 0 ? std::clamp(static_cast<int>(std::floor(quota + 1e-3)), 1, cpus) : cpus;
 }
 
+const Placement& this_placement() {
+  static const Placement placement = [] {
+    const std::vector<int> allowed = allowed_cpus();
+    std::vector<int> cpus = allowed;
+    const int known = usable_cpu_count();
+    for (int i = 0; allowed.empty() && i < known; ++i) cpus.push_back(i);
+    return place_workers(read_cpus("", cpus), cgroup_cpu_quota(""));
+  }();
+  return placement;
+}
+
 int default_num_threads() {
   const int64_t wanted = knob_int("MLC_THREADS");
-  return wanted > 0 ? static_cast<int>(std::min<int64_t>(wanted, 4096)) : usable_cpu_count();
+  return wanted > 0 ? static_cast<int>(std::min<int64_t>(wanted, 4096)) : this_placement().default_workers;
 }
 
 }  // namespace mlc

@@ -19,9 +19,12 @@ constexpr Knob kKnobs[] = {
      "Where compiled models, packed weights and downloads are cached. Unset: `$XDG_CACHE_HOME/mlc_llm`, else "
      "`~/.cache/mlc_llm`."},
     {"MLC_THREADS", "0",
-     "Worker threads; 0: the cores that this process may really use (CPU affinity and cgroup quota). `--threads` "
-     "wins."},
-    {"MLC_PIN_THREADS", "0", "1: pin each worker thread to one core. Helps on an otherwise idle machine only."},
+     "Worker threads; 0: one per physical performance core that this process may use (CPU affinity and cgroup quota). "
+     "`--threads` wins."},
+    {"MLC_PIN_THREADS", "auto",
+     "auto: on machines with several kinds of cores or several memory nodes, workers stay on performance cores and on "
+     "their node; elsewhere the system places them. 1: each worker on one core, which helps on an otherwise idle "
+     "machine only. 0: never."},
     {"MLC_PROFILE", "0",
      "1: measure every kernel call and print a table of time, bytes, operations and percent of this machine's limits "
      "to "

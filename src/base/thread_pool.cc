@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#ifdef __linux__
-#include <pthread.h>
-#include <sched.h>
-#endif
 #if defined(__x86_64__) || defined(__SSE2__)
 #include <immintrin.h>
 #define MLC_HAS_MXCSR 1
@@ -39,23 +35,6 @@ bool spin_until_changed(const std::atomic<uint32_t>& value, uint32_t old, int sp
   return false;
 }
 
-void pin_this_thread([[maybe_unused]] int index) {
-#ifdef __linux__
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  const int count = CPU_COUNT(&allowed);
-  int wanted = count > 0 ? index % count : 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed) || wanted-- > 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    pthread_setaffinity_np(pthread_self(), sizeof one, &one);  // a hint; running unpinned is fine
-    return;
-  }
-#endif
-}
-
 }  // namespace
 
 FlushDenormals::FlushDenormals() {
@@ -78,11 +57,12 @@ FlushDenormals::~FlushDenormals() {
 
 ThreadPool::ThreadPool(int num_workers, const Options& options)
     : num_workers_(std::max(1, num_workers)),
+      cpus_(options.cpus),
       // More workers than cores: whoever spins keeps the one that is waited for from running.
       barrier_spin_us_(num_workers > usable_cpu_count() ? 0 : options.barrier_spin_us),
       idle_spin_us_(num_workers > usable_cpu_count() ? 0 : options.idle_spin_us) {
   threads_.reserve(static_cast<size_t>(num_workers_ - 1));
-  for (int i = 1; i < num_workers_; ++i) threads_.emplace_back([this, i, pin = options.pin] { worker_main(i, pin); });
+  for (int i = 1; i < num_workers_; ++i) threads_.emplace_back([this, i] { worker_main(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -106,8 +86,12 @@ void ThreadPool::run_erased(Job job, void* context) {
   busy_.clear(std::memory_order_release);
 }
 
-void ThreadPool::worker_main(int worker, bool pin) {
-  if (pin) pin_this_thread(worker);
+void ThreadPool::adopt_this_thread() const {
+  if (!cpus_.empty()) bind_this_thread(cpus_[0]);  // a hint; running elsewhere is fine
+}
+
+void ThreadPool::worker_main(int worker) {
+  if (static_cast<size_t>(worker) < cpus_.size()) bind_this_thread(cpus_[static_cast<size_t>(worker)]);
   FlushDenormals flush;
   while (true) {
     barrier(idle_spin_us_);

@@ -33,9 +33,9 @@ class FlushDenormals {
 class ThreadPool {
  public:
   struct Options {
-    bool pin = false;          // worker i on the i-th core that the process may use
-    int barrier_spin_us = 60;  // before a waiting worker parks
-    int idle_spin_us = 200;    // between two runs
+    std::vector<std::vector<int>> cpus = {};  // of each worker (base/cpu_placement.h); empty: the system's choice
+    int barrier_spin_us = 60;                 // before a waiting worker parks
+    int idle_spin_us = 200;                   // between two runs
   };
   // num_workers counts the caller; at least 1.
   ThreadPool(int num_workers, const Options& options);
@@ -45,6 +45,10 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int num_workers() const { return num_workers_; }
+
+  // The calling thread goes where worker 0 belongs. For threads made to call run(): threads that they start in turn
+  // would stay there too.
+  void adopt_this_thread() const;
 
   template <typename F>
   void run(F&& fn) {
@@ -60,9 +64,10 @@ class ThreadPool {
   using Job = void (*)(void* context, int worker, int num_workers);
   void run_erased(Job job, void* context);
   void barrier(int spin_us);
-  void worker_main(int worker, bool pin);
+  void worker_main(int worker);
 
   const int num_workers_;
+  const std::vector<std::vector<int>> cpus_;
   const int barrier_spin_us_, idle_spin_us_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
   Job job_ = nullptr;  // null tells the workers to leave

@@ -25,6 +25,7 @@ class CpuModelRunner : public ModelRunner {
   // Fails if the memory that this process may still use is too small, and when the artifact wants an input that is
   // unknown here.
   Result<void> allocate_kv(int64_t num_pages) override;
+  void enter_thread() override { pool_->adopt_this_thread(); }
   Result<std::span<float>> run(const StepPlan& plan) override;
 
   int64_t kv_bytes_per_page() const;

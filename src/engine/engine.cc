@@ -149,6 +149,7 @@ Result<void> EngineImpl::check(const Request& r) const {
 }
 
 void EngineImpl::main() {
+  runner_->enter_thread();
   while (drain()) step();
   for (auto& [id, live] : live_) {
     if (auto out = scheduler_.cancel(id)) live.on_output(*out);

@@ -25,6 +25,8 @@ class ModelRunner {
   virtual RunnerLimits limits() const = 0;
   // Called once, before run(). kUnavailable if there is no memory for that many pages.
   virtual Result<void> allocate_kv(int64_t num_pages) = 0;
+  // Called by the thread that calls run() from then on and does nothing else: it may be moved to other cores.
+  virtual void enter_thread() {}
   // [R, vocab_size] f32, row by row; valid (and the caller's to change) until the next call.
   virtual Result<std::span<float>> run(const StepPlan& plan) = 0;
 };

@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "base/knobs.h"
 #include "base/log.h"
 #include "base/thread_pool.h"
 #include "compiler/build_id.h"
@@ -16,6 +15,7 @@
 #include "runtime/param_store.h"
 #include "tools/limits.h"
 #include "tools/progress.h"
+#include "tools/workers.h"
 #include "weights/mlc_shards.h"
 
 namespace mlc::tools {
@@ -137,8 +137,7 @@ Result<protocol::ServedModel> load_model(const LoadFlags& flags) {
     return error("{} was compiled for another model ({}, vocabulary {}); {} is {} with vocabulary {}", lib,
                  facts.quantization, facts.vocab_size, dir.dir, dir.config.quantization, dir.config.model.vocab_size);
   }
-  auto pool = std::make_shared<ThreadPool>(resolve_threads(flags.model.threads),
-                                           ThreadPool::Options{.pin = knob_bool("MLC_PIN_THREADS")});
+  auto pool = make_workers(flags.model.threads);
   auto params = load_params(cache, dir, *module, *pool, flags.mlock);
   if (!params && dir.converted && params.error().code == ErrorCode::kCorrupt) {
     log::info("{}; converting again", params.error().message);

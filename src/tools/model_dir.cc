@@ -206,7 +206,7 @@ void add_compile_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--tuning-db", flags.tuning_db,
                  "Schedules that `mlc_llm tune` found: a file, none, or auto (the one in $MLC_LLM_HOME)")
       ->capture_default_str();
-  app.add_option("--threads", flags.threads, "Threads; 0: the cores that this process may use")
+  app.add_option("--threads", flags.threads, "Threads; 0: one per physical performance core that this process may use")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
 }

@@ -13,6 +13,7 @@
 #include "tools/model_dir.h"
 #include "tools/progress.h"
 #include "tools/subject.h"
+#include "tools/workers.h"
 #include "tune/plot.h"
 
 namespace mlc::tools {
@@ -93,7 +94,8 @@ Result<int> run_tune(const RunOptions& o) {
   MLC_TRY(const std::string path, writable_db(o.db));
   MLC_TRY(TuningDatabase db, TuningDatabase::load(path));
   MLC_TRY(auto model, open_cost_model(o.cost_model));
-  ThreadPool pool(resolve_threads(o.flags.threads));
+  const auto workers = make_workers(o.flags.threads);
+  ThreadPool& pool = *workers;
   Progress progress(fmt::format("tuning {} kernels of {} {}", tasks.size(), model_name, subject.scheme));
   tune::TuneHooks hooks;
   hooks.progress = [&](size_t done, size_t all, const std::string& kernel, const tune::Point& p) {

@@ -7,6 +7,7 @@
 #include "runtime/module.h"
 #include "runtime/param_store.h"
 #include "tools/limits.h"
+#include "tools/workers.h"
 #include "weights/open.h"
 
 namespace mlc::tools::bench {
@@ -33,7 +34,7 @@ void fill_kv(engine::CpuModelRunner& runner) {
 
 Result<void> Runner::load(const Spec& spec) {
   MLC_TRY(auto cache, compiler::Cache::open());
-  pool_ = std::make_shared<ThreadPool>(resolve_threads(spec.flags.threads));
+  pool_ = make_workers(spec.flags.threads);
   std::shared_ptr<const runtime::ParamStore> params;
   if (!spec.preset.empty()) {
     ModelDir dir;
