@@ -6,9 +6,10 @@ PROMPT ?=
 MODEL ?= models/demo
 SUITE ?= scripts/bench/main.json
 RUNS ?= 5
+FUZZ_SECONDS ?= 600
 BIN := build/release/bin/mlc_llm
 
-.PHONY: help deps build run test test-fast ci lint format bench bench-growth test-sanitize docs clean
+.PHONY: help deps build run test test-fast ci lint format bench bench-growth test-sanitize fuzz docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -57,6 +58,9 @@ bench-growth: build ## How time grows with prompt, context and batch, as plots b
 test-sanitize: ## Unit and serving tests under AddressSanitizer with UBSan, then ThreadSanitizer (slow)
 	@scripts/install_deps.sh test
 	@for s in asan tsan; do scripts/build.sh $$s all && python3 scripts/run_tests.py sanitize --preset $$s || exit 1; done
+
+fuzz: ## Fuzz what reads strangers' bytes; FUZZ_SECONDS per target (slow)
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 clean: ## Remove build outputs
 	@rm -rf build

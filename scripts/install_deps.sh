@@ -4,6 +4,7 @@
 #
 #   scripts/install_deps.sh build     compiler, LLVM, libraries
 #   scripts/install_deps.sh test      the same, and what the test suite runs
+#   scripts/install_deps.sh fuzz      the build's, and Clang with libFuzzer
 set -euo pipefail
 
 build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
@@ -19,6 +20,8 @@ if [ "${1:-build}" = test ]; then
   # Debian's nodejs comes without npm; NodeSource's brings its own and conflicts with Debian's npm.
   command -v npm >/dev/null || wanted+=(npm)
 fi
+
+[ "${1:-build}" = fuzz ] && wanted+=(clang-19 libclang-rt-19-dev)
 
 missing=()
 for p in "${wanted[@]}"; do

@@ -67,6 +67,7 @@ class TestClient {
     }
     return true;
   }
+  void finish_sending() { ::shutdown(fd_, SHUT_WR); }
   // One read; false at the end of input or after 20 s without any.
   bool receive() {
     char chunk[4096];
