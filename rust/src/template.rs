@@ -12,8 +12,9 @@ use crate::py_methods::unknown_method;
 use crate::py_text::{py_str, tojson};
 
 const NAME: &str = "chat_template";
-/// Instructions a template may execute (about a minute); a runaway loop ends with an error and not with a hang.
-const FUEL: u64 = 2_000_000_000;
+/// Instructions a template may execute (about a second; a message takes some hundred): a runaway loop ends with an
+/// error, and soon.
+const FUEL: u64 = 50_000_000;
 
 /// Marks errors that the template raised on purpose.
 #[derive(Debug)]
