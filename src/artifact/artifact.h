@@ -14,6 +14,7 @@
 //   logit_rows    [R] i32            the rows whose logits are wanted
 // Outputs:
 //   logits        [R, vocab_size] f32
+//   hidden        [R, hidden_size] f32  the last norm's output, from which the logits are computed
 // KV buffers, listed in Artifact::kv, the first dimension being the number of pages: of each layer K, [num_pages,
 // kv_heads, head_dim, page_size], and V, [num_pages, kv_heads, page_size, head_dim], both of facts.kv_dtype; if that is
 // i8, also the scales of K and V, f32 [num_pages, kv_heads, page_size] each (one per token and head).

@@ -20,6 +20,14 @@ bool is_known_input(const artifact::TensorSpec& spec) {
   return (in(kInt32Inputs) && spec.dtype == DType::i32()) || (in(kRopeInputs) && spec.dtype == DType::f32());
 }
 
+// Libraries compiled by older versions have none.
+bool has_hidden(const artifact::Artifact& a) {
+  return std::any_of(a.outputs.begin(), a.outputs.end(), [&](const artifact::TensorSpec& spec) {
+    return spec.name == "hidden" && spec.dtype == DType::f32() && spec.shape.size() == 2 &&
+           spec.shape[1] == a.facts.hidden_size;
+  });
+}
+
 artifact::TensorSpec with_pages(artifact::TensorSpec spec, int64_t num_pages) {
   for (int64_t& d : spec.shape) d = d < 0 ? num_pages : d;
   return spec;
@@ -46,6 +54,7 @@ RunnerLimits CpuModelRunner::limits() const {
   const auto& f = module_->artifact().facts;
   RunnerLimits l;
   l.vocab_size = f.vocab_size;
+  if (has_hidden(module_->artifact())) l.hidden_size = f.hidden_size;
   l.context_window = f.context_window_size;
   l.max_rows = f.prefill_chunk_size;
   l.max_logit_rows = f.max_batch_size;
@@ -144,6 +153,7 @@ Result<std::span<float>> CpuModelRunner::run(const StepPlan& plan) {
   symbols[Symbol::kNumLogitRows] = plan.num_logit_rows();
   symbols[Symbol::kBlockTableLength] = static_cast<int64_t>(plan.block_tables.size());
   executor_->run(symbols);
+  hidden_rows_ = plan.num_logit_rows();
   const auto logits = executor_->output<float>("logits");
   const int64_t vocab = module_->artifact().facts.vocab_size;
   // Rows may be padded to whole vectors; outside they are dense.
@@ -151,6 +161,12 @@ Result<std::span<float>> CpuModelRunner::run(const StepPlan& plan) {
     std::copy_n(logits.data() + row * logits_stride_, vocab, logits.data() + row * vocab);
   }
   return logits.first(static_cast<size_t>(plan.num_logit_rows() * vocab));
+}
+
+std::span<const float> CpuModelRunner::hidden() const {
+  if (executor_ == nullptr || !has_hidden(module_->artifact())) return {};
+  return executor_->output<float>("hidden").first(
+      static_cast<size_t>(hidden_rows_ * module_->artifact().facts.hidden_size));
 }
 
 }  // namespace mlc::engine

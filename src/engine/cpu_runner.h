@@ -27,6 +27,7 @@ class CpuModelRunner : public ModelRunner {
   Result<void> allocate_kv(int64_t num_pages) override;
   void enter_thread() override { pool_->adopt_this_thread(); }
   Result<std::span<float>> run(const StepPlan& plan) override;
+  std::span<const float> hidden() const override;
 
   int64_t kv_bytes_per_page() const;
   // After allocate_kv().
@@ -44,6 +45,7 @@ class CpuModelRunner : public ModelRunner {
   const bool profile_;
   const runtime::MachineLimits limits_;
   int64_t logits_stride_ = 0;  // floats from one row of logits to the next
+  int64_t hidden_rows_ = 0;    // of the last run
   std::vector<runtime::Tensor> kv_;
   std::unique_ptr<runtime::PlanExecutor> executor_;
 };

@@ -12,6 +12,7 @@ namespace mlc::engine {
 
 struct RunnerLimits {
   int64_t vocab_size = 0;
+  int64_t hidden_size = 0;     // 0: gives no hidden states
   int64_t context_window = 0;  // tokens of one sequence
   int64_t max_rows = 0;        // token rows of one step
   int64_t max_logit_rows = 0;  // logit rows of one step
@@ -29,6 +30,9 @@ class ModelRunner {
   virtual void enter_thread() {}
   // [R, vocab_size] f32, row by row; valid (and the caller's to change) until the next call.
   virtual Result<std::span<float>> run(const StepPlan& plan) = 0;
+  // [R, hidden_size] f32: the final hidden state of each logit row of the last run(), for embeddings. Empty when the
+  // model gives none.
+  virtual std::span<const float> hidden() const { return {}; }
 };
 
 }  // namespace mlc::engine

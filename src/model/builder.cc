@@ -170,11 +170,15 @@ ValueId GraphBuilder::take_logit_rows(ValueId x) {
   return g_.add_op(node, {"logit_hidden"})[0];
 }
 
+void GraphBuilder::mark_output(ValueId id, const std::string& name) {
+  graph::Value& value = g_.values[static_cast<size_t>(id)];
+  value.kind = ValueKind::kOutput;
+  value.name = name;
+}
+
 Result<graph::Graph> GraphBuilder::finish(ValueId logits) {
   if (!status_) return status_.error();
-  graph::Value& value = g_.values[static_cast<size_t>(logits)];
-  value.kind = ValueKind::kOutput;
-  value.name = "logits";
+  mark_output(logits, "logits");
   return std::move(g_);
 }
 

@@ -34,6 +34,7 @@ class GraphBuilder {
   graph::ValueId attention(graph::ValueId qkv, int64_t layer, const std::string& name);
   // The rows whose logits are wanted.
   graph::ValueId take_logit_rows(graph::ValueId x);
+  void mark_output(graph::ValueId id, const std::string& name);  // beside the logits
   // Declares x [R, vocab] to be the step's logits and returns the graph, or the first error met on the way.
   Result<graph::Graph> finish(graph::ValueId logits);
 

@@ -9,7 +9,7 @@ std::string sse_event(const std::string& name, const OrderedJson& data) {
   return "event: " + name + "\n" + sse_event(dump(data));
 }
 
-void Answer::note_finish(const OrderedJson& chunk) {
+void GenerationAnswer::note_finish(const OrderedJson& chunk) {
   const auto choices = chunk.find("choices");
   if (choices == chunk.end()) return;
   for (const OrderedJson& choice : *choices) {
@@ -18,7 +18,7 @@ void Answer::note_finish(const OrderedJson& chunk) {
   }
 }
 
-std::string Answer::take_events() {
+std::string GenerationAnswer::take_events() {
   std::string out;
   for (const OrderedJson& chunk : generation_->take_chunks()) {
     note_finish(chunk);
@@ -28,19 +28,19 @@ std::string Answer::take_events() {
   return out;
 }
 
-std::string Answer::body() {
+std::string GenerationAnswer::body() {
   OrderedJson whole = generation_->body_json();
   note_finish(whole);
   return dump(translate_whole(std::move(whole)));
 }
 
-AnswerFacts Answer::facts() const {
+AnswerFacts GenerationAnswer::facts() const {
   const Usage& usage = generation_->usage();
   return {generation_->model(), usage.prompt_tokens, usage.completion_tokens, generation_->times(), finish_reasons_};
 }
 
-std::string Answer::translate(const OrderedJson& chunk) { return sse_event(dump(chunk)); }
-std::string Answer::closing() { return sse_event("[DONE]"); }
-std::string Answer::failure(const ApiError& e) { return sse_event(dump(error_json(e))); }
+std::string GenerationAnswer::translate(const OrderedJson& chunk) { return sse_event(dump(chunk)); }
+std::string GenerationAnswer::closing() { return sse_event("[DONE]"); }
+std::string GenerationAnswer::failure(const ApiError& e) { return sse_event(dump(error_json(e))); }
 
 }  // namespace mlc::protocol

@@ -1,12 +1,9 @@
-// What the client of one generating request gets: a Generation in the words of the API that was asked.
+// What the client of one request that asks the model gets, in the words of the API that was asked.
 //
 //   MLC_TRY(auto answer, start_request(models, Endpoint::kChat, body, [] { wake(); }));
 //   on wake: answer->poll();
 //     streaming:  send(answer->take_events());               // server-sent events, ready to send; until finished()
 //     else:       when finished(): failed() ? answer->error_json(*failed()) : answer->body()
-//
-// This class speaks OpenAI's chat and text completions, as Generation makes them. Other APIs derive from it and
-// translate chunk by chunk (responses_api.h, messages_api.h): what a model says is decided in one place.
 #pragma once
 
 #include <memory>
@@ -27,19 +24,34 @@ struct AnswerFacts {
 
 class Answer {
  public:
-  explicit Answer(std::unique_ptr<Generation> generation) : generation_(std::move(generation)) {}
+  Answer() = default;
   virtual ~Answer() = default;
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
 
-  virtual bool streaming() const { return generation_->streaming(); }
-  void poll() { generation_->poll(); }
-  bool finished() const { return generation_->finished(); }
-  const std::optional<ApiError>& failed() const { return generation_->failed(); }
-  std::string take_events();  // the closing event included, once finished
-  std::string body();         // not streaming, finished, not failed
+  virtual bool streaming() const = 0;
+  virtual void poll() = 0;
+  virtual bool finished() const = 0;
+  virtual const std::optional<ApiError>& failed() const = 0;
+  virtual std::string take_events() = 0;  // the closing event included, once finished
+  virtual std::string body() = 0;         // not streaming, finished, not failed
   virtual OrderedJson error_json(const ApiError& e) const { return e.json(); }
-  AnswerFacts facts() const;
+  virtual AnswerFacts facts() const = 0;
+};
+
+// OpenAI's chat and text completions, as Generation makes them. Other APIs derive from it and translate chunk by chunk
+// (responses_api.h, messages_api.h): what a model says is decided in one place.
+class GenerationAnswer : public Answer {
+ public:
+  explicit GenerationAnswer(std::unique_ptr<Generation> generation) : generation_(std::move(generation)) {}
+
+  bool streaming() const override { return generation_->streaming(); }
+  void poll() override { generation_->poll(); }
+  bool finished() const override { return generation_->finished(); }
+  const std::optional<ApiError>& failed() const override { return generation_->failed(); }
+  std::string take_events() override;
+  std::string body() override;
+  AnswerFacts facts() const override;
 
  protected:
   // One chat.completion.chunk (or text_completion) as events.

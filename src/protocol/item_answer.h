@@ -19,10 +19,10 @@ struct AnswerItem {
   std::string text;     // so far; kCall: the arguments as JSON
 };
 
-class ItemAnswer : public Answer {
+class ItemAnswer : public GenerationAnswer {
  public:
   ItemAnswer(std::unique_ptr<Generation> generation, bool streaming)
-      : Answer(std::move(generation)), streaming_(streaming) {}
+      : GenerationAnswer(std::move(generation)), streaming_(streaming) {}
   bool streaming() const override { return streaming_; }
 
  protected:

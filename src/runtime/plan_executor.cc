@@ -20,7 +20,7 @@ int64_t pad_rows(int64_t n) { return (n + artifact::kRowPadding - 1) / artifact:
 // The symbol behind the first dimension of an input or output, by name (artifact/artifact.h).
 Symbol symbol_of(std::string_view name) {
   if (name == "block_tables") return Symbol::kBlockTableLength;
-  if (name == "logit_rows" || name == "logits") return Symbol::kNumLogitRows;
+  if (name == "logit_rows" || name == "logits" || name == "hidden") return Symbol::kNumLogitRows;
   return Symbol::kNumTokens;
 }
 

@@ -35,6 +35,7 @@ ValueId decoder_forward(GraphBuilder& b, const DecoderNames& names) {
     x = mlp_block(b, x, prefix);
   }
   x = b.rms_norm(b.take_logit_rows(x), "model.norm");
+  b.mark_output(x, "hidden");  // what embeddings are made of
   return b.linear(x, c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", c.vocab_size, c.hidden_size);
 }
 
