@@ -12,12 +12,12 @@ namespace mlc::engine {
 
 struct RunnerLimits {
   int64_t vocab_size = 0;
-  int64_t hidden_size = 0;     // 0: gives no hidden states
   int64_t context_window = 0;  // tokens of one sequence
   int64_t max_rows = 0;        // token rows of one step
   int64_t max_logit_rows = 0;  // logit rows of one step
   int64_t page_size = 16;      // tokens per KV page
   int64_t max_kv_pages = 0;    // pages for which there is memory
+  int64_t hidden_size = 0;     // 0: gives no hidden states
 };
 
 class ModelRunner {

@@ -45,7 +45,7 @@ ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoi
   if (endpoint == Endpoint::kMessages) return start_messages(std::move(model), json, std::move(notify));
   const auto start = endpoint == Endpoint::kChat ? start_chat : start_completion;
   MLC_TRY(auto generation, start(std::move(model), json, std::move(notify)));
-  return std::make_unique<GenerationAnswer>(std::move(generation));
+  return std::unique_ptr<Answer>(std::make_unique<GenerationAnswer>(std::move(generation)));
 }
 
 OrderedJson error_json(Endpoint endpoint, const ApiError& e) {

@@ -487,6 +487,31 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     log::event("request", fields);
   }
 
+  RequestSpan span_of(const protocol::AnswerFacts& facts, int status) const {
+    RequestSpan span;
+    span.trace_id = trace_id(request_.traceparent);
+    if (!span.trace_id.empty()) span.parent_id = request_.traceparent.substr(36, 16);
+    const char* operation = request_.path == "/v1/completions"  ? "text_completion"
+                            : request_.path == "/v1/embeddings" ? "embeddings"
+                                                                : "chat";
+    span.name = fmt::format("{} {}", operation, facts.model);
+    span.end = std::chrono::system_clock::now();
+    span.begin = span.end - std::chrono::duration_cast<std::chrono::system_clock::duration>(Clock::now() - started_);
+    span.failed = status >= 500;
+    span.attributes = {{"gen_ai.operation.name", operation},
+                       {"gen_ai.provider.name", "mlc_llm"},
+                       {"gen_ai.request.model", facts.model},
+                       {"gen_ai.response.model", facts.model},
+                       {"gen_ai.response.finish_reasons", facts.finish_reasons},
+                       {"gen_ai.usage.input_tokens", facts.prompt_tokens},
+                       {"gen_ai.usage.output_tokens", facts.completion_tokens},
+                       {"http.route", Routes::label(request_.path)},
+                       {"http.response.status_code", status},
+                       {"mlc.request_id", request_.request_id}};
+    if (status >= 400) span.attributes["error.type"] = std::to_string(status);
+    return span;
+  }
+
   void note_answer(const protocol::Answer& answer, int status) const {
     const protocol::AnswerFacts facts = answer.facts();
     if (status == kClientLeft) {
@@ -505,6 +530,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (!facts.finish_reasons.empty()) fields["finish_reason"] = facts.finish_reasons.front();
     if (status == kClientLeft) fields["finish_reason"] = "abort";
     note(status, fields);
+    if (context_.traces) context_.traces->add(span_of(facts, status));
   }
 
   Stream stream_;

@@ -10,6 +10,7 @@
 #include "serve/metrics.h"
 #include "serve/options.h"
 #include "serve/server_state.h"
+#include "serve/trace_exporter.h"
 
 namespace mlc::serve {
 
@@ -17,11 +18,16 @@ class ServerContext {
  public:
   using Models = std::shared_ptr<const protocol::ModelList>;
 
-  ServerContext(const ServerOptions& o, std::shared_ptr<ApiKeys> k)
-      : options(o), keys(std::move(k)), metrics({.version = o.version, .vllm_names = o.vllm_metric_names}) {}
+  // `t` may be null.
+  ServerContext(const ServerOptions& o, std::shared_ptr<ApiKeys> k, std::unique_ptr<TraceExporter> t)
+      : options(o),
+        keys(std::move(k)),
+        traces(std::move(t)),
+        metrics({.version = o.version, .vllm_names = o.vllm_metric_names}) {}
 
   const ServerOptions options;
   const std::shared_ptr<ApiKeys> keys;
+  const std::unique_ptr<TraceExporter> traces;
   mutable Metrics metrics;
   std::atomic<ServerState> state{ServerState::kLoading};
   std::atomic<bool> refusing{false};      // no new requests; connections close after what they are at

@@ -55,8 +55,10 @@ Result<tcp::acceptor> bind(net::io_context& io, const ServerOptions& o) {
 // All state below is touched on the acceptor's strand only.
 class HttpServer::Impl {
  public:
-  Impl(const ServerOptions& options, std::shared_ptr<ApiKeys> keys)
-      : options_(options), context_(options, std::move(keys)), io_(std::max(1, options.io_threads)) {}
+  Impl(const ServerOptions& options, std::shared_ptr<ApiKeys> keys, std::unique_ptr<TraceExporter> traces)
+      : options_(options),
+        context_(options, std::move(keys), std::move(traces)),
+        io_(std::max(1, options.io_threads)) {}
 
   Result<void> bind_now() {
     if (!options_.tls_certificate.empty()) {
@@ -251,7 +253,8 @@ HttpServer::~HttpServer() = default;
 
 Result<std::unique_ptr<HttpServer>> HttpServer::create(const ServerOptions& options) {
   MLC_TRY(auto keys, ApiKeys::load(options.api_keys, options.api_key_file));
-  auto impl = std::make_unique<Impl>(options, std::move(keys));
+  MLC_TRY(auto traces, TraceExporter::from_environment());
+  auto impl = std::make_unique<Impl>(options, std::move(keys), std::move(traces));
   MLC_TRY_VOID(impl->bind_now());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

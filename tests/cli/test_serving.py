@@ -1,5 +1,6 @@
 """What operators see of `mlc_llm serve`: states, signals, keys, logs, metrics."""
 
+import http.server
 import json
 import pathlib
 import shutil
@@ -113,6 +114,52 @@ def test_logs_are_json_lines_without_what_was_said(home, tmp_path):
     left = next(r for r in requests if r.get("finish_reason") == "abort")
     assert left["status"] == 499 and left["request_id"] == "story-1"
     assert words not in server.log
+
+
+def test_spans_go_to_the_collector(home, tmp_path):
+    received = []
+
+    class Collector(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    collector = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=collector.serve_forever, daemon=True).start()
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}", "OTEL_SERVICE_NAME": "tales"}
+    with Server(home, MODEL, log=tmp_path / "log", env=env) as server:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}/v1/chat/completions",
+            json.dumps({"messages": [{"role": "user", "content": "a private fox"}], "max_tokens": 5}).encode(),
+            {"Content-Type": "application/json", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+        )
+        urllib.request.urlopen(request, timeout=LIMIT_S).read()
+    # Sent at the latest when the server ends.
+    collector.shutdown()
+    assert [path for path, _ in received] == ["/v1/traces"]
+    (resource,) = received[0][1]["resourceSpans"]
+    assert resource["resource"]["attributes"] == [{"key": "service.name", "value": {"stringValue": "tales"}}]
+    (span,) = resource["scopeSpans"][0]["spans"]
+    assert (span["traceId"], span["parentSpanId"], span["name"]) == (trace, "00f067aa0ba902b7", "chat demo")
+    assert int(span["endTimeUnixNano"]) > int(span["startTimeUnixNano"]) > 1.7e18
+    attributes = {a["key"]: next(iter(a["value"].values())) for a in span["attributes"]}
+    assert attributes["gen_ai.usage.output_tokens"] == "5" and attributes["http.response.status_code"] == "200"
+    assert "fox" not in json.dumps(received)
+
+
+def test_a_collector_that_is_not_there_costs_nothing(home, tmp_path):
+    with socket.socket() as s:  # bound, but it never answers
+        s.bind(("127.0.0.1", 0))
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{s.getsockname()[1]}"}
+        with Server(home, MODEL, log=tmp_path / "log", env=env) as server:
+            for _ in range(5):
+                assert server.ask("Hi")
+    assert "no traces reach" in pathlib.Path(tmp_path / "log").read_text()
 
 
 def test_more_requests_than_it_takes_are_told_to_come_back(home, tmp_path):
