@@ -127,7 +127,7 @@ struct Rope {
 struct ModelFacts {
   std::string model_type;    // "llama", "qwen2"
   std::string quantization;  // "q4f16_1"
-  std::string activation;    // "int8" or "f32": how matmul inputs are represented
+  std::string activation;    // "int8", "bf16" or "f32": how matmul inputs are represented
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t num_layers = 0;

@@ -30,8 +30,9 @@ std::vector<int> count_uses(const Graph& g) {
 
 }  // namespace
 
-Graph expand_linear(const Graph& g, Activation activation) {
+Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots) {
   Graph out = without_nodes(g);
+  std::map<ValueId, ValueId> halves;                                      // x -> its words of bf16
   std::map<std::pair<ValueId, int64_t>, std::vector<ValueId>> quantized;  // (x, zero) -> words, scales, zeros
   for (const Node& node : g.nodes) {
     if (node.op != "linear") {
@@ -56,6 +57,20 @@ Graph expand_linear(const Graph& g, Activation activation) {
       }
       product.op = "matmul_int8";
       product.inputs = q;
+      product.inputs.insert(product.inputs.end(), weights.begin(), weights.end());
+    } else if (bf16_dots && activation != Activation::kFloat32 &&
+               node.weight->storage() == quant::Storage::kBf16Pairs) {
+      auto [rounded, fresh] = halves.emplace(x, -1);
+      if (fresh) {
+        Node round;
+        round.name = node.name + ".input";
+        round.op = "bf16_rows";
+        round.attrs = {{"k", node.weight->k()}};
+        round.inputs = {x};
+        rounded->second = out.add_op(round, {node.name + ".words"})[0];
+      }
+      product.op = "matmul_bf16";
+      product.inputs = {rounded->second};
       product.inputs.insert(product.inputs.end(), weights.begin(), weights.end());
     } else {
       Node dequantize;

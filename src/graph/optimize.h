@@ -7,14 +7,15 @@
 
 namespace mlc::graph {
 
-// How the inputs of quantized linear layers are represented: kInt8 quantizes each row per group of 32 (integer dot
-// products), kFloat32 keeps them exact.
+// How the inputs of linear layers are represented: kInt8 quantizes those of quantized layers per row and group of 32
+// (integer dot products), kFloat32 keeps all exact.
 enum class Activation { kFloat32, kInt8 };
 
 // linear(x, w)  ->  matmul(x, dequantize(w))                       float weights, or exact activations
 //               ->  matmul_int8(quantize_rows(x), w)               integer weights and int8 activations
-// One quantize_rows serves all linear layers that read the same x.
-Graph expand_linear(const Graph& g, Activation activation);
+//               ->  matmul_bf16(bf16_rows(x), w)                   bf16 weights, if bf16_dots and not exact
+// One quantize_rows or bf16_rows serves all linear layers that read the same x.
+Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots = false);
 
 // Groups nodes into kernels: a matmul takes the dequantization of its weight before it and the elementwise tail behind
 // it (each link consumed by nobody else); every other node is a kernel of its own.

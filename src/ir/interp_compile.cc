@@ -63,12 +63,12 @@ class Compiler {
 
 void Compiler::call(ENode& n, const Call& c) {
   static constexpr std::pair<std::string_view, MathOp> kMath[] = {
-      {"exp", MathOp::kExp},       {"exp2", MathOp::kExp2},         {"log", MathOp::kLog},
-      {"sqrt", MathOp::kSqrt},     {"rsqrt", MathOp::kRsqrt},       {"abs", MathOp::kAbs},
-      {"floor", MathOp::kFloor},   {"ceil", MathOp::kCeil},         {"round", MathOp::kRound},
-      {"tanh", MathOp::kTanh},     {"sin", MathOp::kSin},           {"cos", MathOp::kCos},
-      {"fma", MathOp::kFma},       {"popcount", MathOp::kPopcount}, {"dot4_u8s8", MathOp::kDot4},
-      {"dot4_u7s8", MathOp::kDot4}};
+      {"exp", MathOp::kExp},        {"exp2", MathOp::kExp2},         {"log", MathOp::kLog},
+      {"sqrt", MathOp::kSqrt},      {"rsqrt", MathOp::kRsqrt},       {"abs", MathOp::kAbs},
+      {"floor", MathOp::kFloor},    {"ceil", MathOp::kCeil},         {"round", MathOp::kRound},
+      {"tanh", MathOp::kTanh},      {"sin", MathOp::kSin},           {"cos", MathOp::kCos},
+      {"fma", MathOp::kFma},        {"popcount", MathOp::kPopcount}, {"dot4_u8s8", MathOp::kDot4},
+      {"dot4_u7s8", MathOp::kDot4}, {"dot2_bf16", MathOp::kDot2}};
   operands(n, c.args);
   for (const auto& [name, op] : kMath) {
     if (name != c.intrinsic) continue;

@@ -252,6 +252,13 @@ int64_t dot4(int64_t acc, int64_t a, int64_t b) {
   return wrap(DType::i32(), u(sum));
 }
 
+// acc + high product + low product of two words of bf16, in f32.
+double dot2(double acc, int64_t a, int64_t b) {
+  const auto half = [](int64_t word, int shift) { return bf16_to_f32(static_cast<uint16_t>(u(word) >> shift)); };
+  const float sum = static_cast<float>(acc) + half(a, 16) * half(b, 16);
+  return sum + half(a, 0) * half(b, 0);
+}
+
 void eval_math(const Program& p, const ENode& n, Frame& frame, Slot* out) {
   const MathOp op = static_cast<MathOp>(n.op);
   auto arg = [&](size_t k) { return &frame.slots[static_cast<size_t>(p.exprs[static_cast<size_t>(n.args[k])].out)]; };
@@ -262,6 +269,8 @@ void eval_math(const Program& p, const ENode& n, Frame& frame, Slot* out) {
       out[i].i = std::popcount(u(a[i].i) & mask);
     } else if (op == MathOp::kDot4) {
       out[i].i = dot4(a[i].i, arg(1)[i].i, arg(2)[i].i);
+    } else if (op == MathOp::kDot2) {
+      out[i].f = dot2(a[i].f, arg(1)[i].i, arg(2)[i].i);
     } else if (op == MathOp::kFma) {
       out[i].f = fused(n.type, a[i].f, arg(1)[i].f, arg(2)[i].f);
     } else if (op == MathOp::kAbs && !n.type.is_float()) {

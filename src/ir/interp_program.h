@@ -69,6 +69,7 @@ enum class MathOp : uint8_t {
   kFma,
   kPopcount,
   kDot4,  // dot4_u8s8 and dot4_u7s8
+  kDot2,  // dot2_bf16
 };
 
 enum class SKind : uint8_t { kFor, kStore, kIf, kSeq, kAllocate, kLet, kBlock, kEvaluate, kAssume, kNothing, kBarrier };

@@ -253,6 +253,14 @@ TEST(Interp, PmaddubswSaturates) {
   EXPECT_EQ(o[0], 32767);
 }
 
+TEST(Interp, Dot2AddsTheHighProductFirst) {
+  // Words are high << 16 | low. (1, 1) times (2^24, -2^24) on 1: 1 + 2^24 rounds to 2^24, which the low product takes
+  // away; that one first would leave 1.
+  EXPECT_EQ(value<float>("f32", "@dot2_bf16<f32>(1.0f32, 1065369472u32, 1266731904u32)"), 0.0f);
+  // (3, 0.5) and (5, 4) on 10.
+  EXPECT_EQ(value<float>("f32", "@dot2_bf16<f32>(10.0f32, 1077952256u32, 1084244096u32)"), 27.0f);
+}
+
 TEST(Interp, Dot4MixesSigns) {
   // Bytes 1, 2, 3, 255 (unsigned) times -1, 2, -128, 127 (signed), on 10.
   EXPECT_EQ(value<int32_t>("i32",

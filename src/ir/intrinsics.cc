@@ -22,6 +22,7 @@ const MathIntrinsic* find_math(std::string_view name) {
       {"popcount", 1, 0.0, true},
       {"dot4_u8s8", 3, 0.0, true},
       {"dot4_u7s8", 3, 0.0, true},
+      {"dot2_bf16", 3, 0.0, false, true},
   };
   for (const MathIntrinsic& m : kTable) {
     if (m.name == name) return &m;

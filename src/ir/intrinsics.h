@@ -20,12 +20,15 @@ namespace mlc::ir {
 //
 // Integer dot products, each lane an i32 word of four bytes: dot4_u8s8(acc, a, b) = acc + the sum over j < 4 of byte j
 // of a, unsigned, times byte j of b, signed; wraps. dot4_u7s8 is the same and promises that the bytes of a are below
-// 128, which more machines can do at once. Lowering turns both into what the target has (lower/legalize_dot.h).
+// 128, which more machines can do at once. dot2_bf16(acc, a, b), acc f32, a and b u32 words of two bf16: acc + the
+// product of the high halves, rounded, + the product of the low halves, rounded; the products are exact, denormals may
+// flush. Lowering turns all into what the target has (lower/legalize_dot.h).
 struct MathIntrinsic {
   std::string name;
   int num_args;
   double max_ulp;
   bool integers = false;  // takes and gives integers instead of floats
+  bool words = false;     // all arguments but the first are u32, of as many lanes
 };
 const MathIntrinsic* find_math(std::string_view name);
 

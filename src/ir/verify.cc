@@ -57,7 +57,14 @@ struct Retype {
       }
       const bool integers = m->integers;
       const bool both = c.intrinsic == "abs";
-      for (const Expr& a : c.args) {
+      for (size_t i = 0; i < c.args.size(); ++i) {
+        const Expr& a = c.args[i];
+        if (m->words && (i > 0 || !(result.scalar() == DType::f32()))) {
+          if (i == 0 || a.dtype() != DType::u32().with_lanes(result.lanes)) {
+            violation("argument {} of {} is {} with result {}", i, c.intrinsic, a.dtype().str(), result.str());
+          }
+          continue;
+        }
         const bool kind_ok = both ? !a.dtype().is_bool() : integers ? a.dtype().is_any_int() : a.dtype().is_float();
         if (a.dtype() != result || !kind_ok) {
           violation("{} of {} with result {}", c.intrinsic, a.dtype().str(), result.str());

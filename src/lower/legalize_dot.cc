@@ -19,6 +19,7 @@ class DotLegalizer : public LetHoister {
   Expr mutate(const Expr& e) override {
     const Expr r = LetHoister::mutate(e);
     const Call* c = as<Call>(r);
+    if (c && c->intrinsic == "dot2_bf16") return dot_bf16(c->args[0], c->args[1], c->args[2]);
     if (!c || (c->intrinsic != "dot4_u8s8" && c->intrinsic != "dot4_u7s8")) return r;
     return dot(c->args[0], c->args[1], c->args[2], c->intrinsic == "dot4_u7s8");
   }
@@ -106,6 +107,22 @@ class DotLegalizer : public LetHoister {
       sum = sum + ((a >> imm(t, 8 * j)) & imm(t, 255)) * ((b << imm(t, 24 - 8 * j)) >> imm(t, 24));
     }
     return sum;
+  }
+
+  // By one instruction, or by two multiply-adds per lane: the products are exact, so that both round alike.
+  Expr dot_bf16(const Expr& acc, const Expr& a0, const Expr& b0) {
+    const DType f = acc.dtype(), u = a0.dtype();
+    const DType halves = DType::bf16().with_lanes(2 * f.lanes);
+    if (f.lanes == 16 && has("x86.vdpbf16ps.512")) {
+      return call(f, "x86.vdpbf16ps.512", {acc, reinterpret(halves, a0), reinterpret(halves, b0)});
+    }
+    if (f.lanes == 8 && has("x86.vdpbf16ps.256")) {
+      return call(f, "x86.vdpbf16ps.256", {acc, reinterpret(halves, a0), reinterpret(halves, b0)});
+    }
+    const Expr a = hoist("a", a0), b = hoist("b", b0);
+    const auto high = [&](const Expr& e) { return reinterpret(f, (e >> imm(u, 16)) << imm(u, 16)); };
+    const auto low = [&](const Expr& e) { return reinterpret(f, e << imm(u, 16)); };
+    return fma(low(a), low(b), fma(high(a), high(b), acc));
   }
 
   const target::Target& target_;

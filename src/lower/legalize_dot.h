@@ -1,4 +1,4 @@
-// Integer dot products become what the target has.
+// Dot products become what the target has.
 //
 //   @dot4_u8s8<i32x16>(acc, a, b)   ->   @x86.vpdpbusd.512(acc, a, b)                                with AVX-512 VNNI
 //                                   ->   acc + pmaddwd(even bytes) + pmaddwd(odd bytes)              with AVX2
@@ -9,8 +9,9 @@
 // | dot4_u8s8 | vpdpbusd | pmaddwd, twice        | usdot    | shifts      | shifts and multiplies |
 // | dot4_u7s8 | vpdpbusd | pmaddubsw and pmaddwd | usdot    | sdot        | shifts and multiplies |
 //
-// All are exact. A vector wider than the instruction is cut into pieces; what is left over goes the portable way. A
-// broadcast argument stays a broadcast, so that it can become the instruction's memory operand.
+// All are exact. @dot2_bf16 becomes vdpbf16ps for 8 and 16 lanes with AVX-512 BF16, elsewhere two multiply-adds. A
+// vector wider than the instruction is cut into pieces; what is left over goes the portable way. A broadcast argument
+// stays a broadcast, so that it can become the instruction's memory operand.
 #pragma once
 
 #include "ir/func.h"

@@ -452,6 +452,36 @@ TEST(LegalizeDot, EveryTarget) {
   }
 }
 
+// Pairs of bf16 by one instruction or by shifts and multiply-adds: the same bits, as products are exact.
+TEST(LegalizeDot, PairsOfBf16) {
+  for (const char* text :
+       {"x86_64-linux-gnu", "x86_64-linux-gnu -mcpu=haswell", "x86_64-linux-gnu -mcpu=znver4", "aarch64-linux-gnu"}) {
+    const Target t = Target::parse(text).value();
+    for (int lanes : {1, 4, 8, 16, 32}) {
+      const DType v = DType::f32().with_lanes(lanes);
+      const std::vector<ir::Expr> all = {ir::ramp(0, 1, lanes)};
+      const ir::Buffer a = ir::buffer("A", DType::u32(), {lanes}), b = ir::buffer("B", DType::u32(), {1}),
+                       c = ir::buffer("C", DType::f32(), {lanes});
+      // Exponents near 1, so that nothing is a NaN or flushed: bits of sign and mantissa only.
+      const auto tame = [&](const ir::Expr& e) {
+        return (e & ir::imm(e.dtype(), 0x80ff80ff)) | ir::imm(e.dtype(), 0x3f003f00);
+      };
+      const ir::Expr words = tame(ir::broadcast(ir::load(b, {0}), lanes));
+      const ir::PrimFunc f{
+          "f",
+          {a, b, c},
+          {},
+          ir::store(c, all, ir::call(v, "dot2_bf16", {ir::load(c, all), tame(ir::load(a, all)), words})),
+          {}};
+      const auto g = lowered(f, t);
+      expect_same(f, g, {});
+      const std::string printed = ir::print(g);
+      EXPECT_EQ(printed.find("dot2"), std::string::npos);
+      EXPECT_EQ(printed.find("vdpbf16ps") != std::string::npos, t.has("avx512bf16") && (lanes == 8 || lanes == 16));
+    }
+  }
+}
+
 TEST(Pipeline, PassesCanBeSwitchedOffAndSeen) {
   ir::Module m;
   m.functions.push_back(parse(kMatmul));

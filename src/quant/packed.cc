@@ -13,7 +13,7 @@ using ir::Stmt;
 using ir::Var;
 
 Result<Storage> storage_of(const Scheme& scheme) {
-  if (!scheme.is_quantized()) return Storage::kFloat;
+  if (!scheme.is_quantized()) return scheme.model_dtype() == DType::bf16() ? Storage::kBf16Pairs : Storage::kFloat;
   if (scheme.group_size() == kGroup && scheme.bits() == 4) return Storage::kInt4Group32;
   if (scheme.group_size() == kGroup && scheme.bits() == 8) return Storage::kInt8Group32;
   return error(ErrorCode::kUnsupported, "no kernel reads {}: {} bits in groups of {}", scheme.name(), scheme.bits(),
@@ -77,6 +77,19 @@ PackedTensor pack_float(const std::string& name, DType dtype, int64_t n, int64_t
   return t;
 }
 
+PackedTensor pack_bf16(const std::string& name, int64_t n, int64_t k) {
+  PackedTensor t{name, DType::u32(), block_shape(n, {(k + 1) / 2, kLanes}), {{name, DType::bf16(), {n, k}}}, {}};
+  t.pack = pack_func("pack_bf16", t.sources, t.dtype, t.shape, [&](const auto& in, const auto& i) {
+    const Expr row = column_at(t.shape, i, i[3]), first = Expr(i[2]) * 2;
+    const auto bits = [&](const Expr& column) {
+      const Expr inside = ir::logical_and(row < Expr(n), column < Expr(k));
+      return ir::cast(DType::u32(), ir::reinterpret(DType::u16(), ir::load(in[0], {row, column}, inside)));
+    };
+    return bits(first) | (bits(first + 1) << ir::u32(16));
+  });
+  return t;
+}
+
 // int4: eight codes per source word, at bits 4 (k % 8); packed, code 4h + j of a word is at bits 8 j + 4 h.
 Expr interleave_nibbles(const Expr& word) {
   Expr out;
@@ -128,7 +141,9 @@ Result<PackedLinear> PackedLinear::create(const std::string& scheme, const std::
   p.n_ = n;
   p.k_ = k;
   MLC_TRY(p.storage_, storage_of(*found));
-  if (p.storage_ == Storage::kFloat) {
+  if (p.storage_ == Storage::kBf16Pairs) {
+    p.tensors_.push_back(pack_bf16(prefix + ".weight", n, k));
+  } else if (p.storage_ == Storage::kFloat) {
     p.tensors_.push_back(pack_float(prefix + ".weight", found->model_dtype(), n, k));
   } else {
     p.tensors_.push_back(pack_codes(prefix, p.storage_, n, p.groups()));
@@ -151,7 +166,16 @@ Expr PackedLinear::codes4(const std::vector<Buffer>& buffers, const Expr& n, con
   return (word >> shift) & ir::u32(0x0f0f0f0f);
 }
 
+Expr PackedLinear::pair(const std::vector<Buffer>& buffers, const Expr& n, const Expr& h) const {
+  MLC_CHECK(storage_ == Storage::kBf16Pairs && buffers.size() == 1);
+  return ir::load(buffers[0], block_at(buffers[0], n, {h, ir::floormod(n, kLanes)}));
+}
+
 Expr PackedLinear::value(const std::vector<Buffer>& buffers, const Expr& n, const Expr& k) const {
+  if (storage_ == Storage::kBf16Pairs) {
+    const Expr shift = ir::cast(DType::u32(), ir::floormod(k, 2)) * ir::u32(16);
+    return ir::reinterpret(DType::f32(), (pair(buffers, n, ir::floordiv(k, 2)) >> shift) << ir::u32(16));
+  }
   if (storage_ == Storage::kFloat) {
     MLC_CHECK(buffers.size() == 1);
     return ir::cast(DType::f32(), ir::load(buffers[0], block_at(buffers[0], n, {k, ir::floormod(n, kLanes)})));

@@ -13,7 +13,8 @@ struct Work {
   double kv_bytes = 0;          // keys and values of the context
   double int8_ops = 0;          // multiply-adds x 2 by integer dot products
   double f32_ops = 0;           // multiply-adds x 2 in f32
-  double ops() const { return int8_ops + f32_ops; }
+  double bf16_ops = 0;          // multiply-adds x 2 by bf16 dot products
+  double ops() const { return int8_ops + f32_ops + bf16_ops; }
   // What memory has to deliver: weights and context.
   double memory_bytes() const { return weight_bytes + kv_bytes; }
   Work& operator+=(const Work& o);
@@ -21,7 +22,7 @@ struct Work {
 };
 
 // The time below which this work cannot be done: the longer of reading memory_bytes and computing. The name is that of
-// the limit which decides ("read", "int8" or "f32"). Unknown limits give 0 seconds.
+// the limit which decides ("read", "int8", "bf16" or "f32"). Unknown limits give 0 seconds.
 struct Bound {
   double seconds = 0;
   const char* limit = "";

@@ -297,7 +297,7 @@ TEST(PlanExecutor, RunsThePlan) {
     ASSERT_TRUE(params);
     PlanExecutor::Options options;
     options.profile = threads == 2;
-    options.limits = {1e-6, 1e-9, 1e-9};  // of a very slow machine, so that every share is far over 100%
+    options.limits = {1e-6, 1e-9, 1e-9, 1e-9};  // of a very slow machine, so that every share is far over 100%
     auto exec = PlanExecutor::create(module, *params, pool, options);
     ASSERT_TRUE(exec) << exec.error().message;
     void* kv[2] = {};

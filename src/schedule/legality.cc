@@ -51,10 +51,10 @@ std::optional<Update> match_store(const Store& st) {
     if (is_self(b->a, st) && !loads(b->b, st.buffer)) return Update{&st, b->op, b->b};
     if (is_self(b->b, st) && !loads(b->a, st.buffer)) return Update{&st, b->op, b->a};
   }
-  // fma(a, b, C) and dot4_*(C, a, b) accumulate by addition.
+  // fma(a, b, C), dot4_*(C, a, b) and dot2_*(C, a, b) accumulate by addition.
   const Call* c = as<Call>(st.value);
   if (!c || c->args.size() != 3) return std::nullopt;
-  const size_t self = c->intrinsic == "fma" ? 2 : c->intrinsic.rfind("dot4_", 0) == 0 ? 0 : 3;
+  const size_t self = c->intrinsic == "fma" ? 2 : c->intrinsic.rfind("dot", 0) == 0 ? 0 : 3;
   for (size_t i = 0; i < 3; ++i) {
     if (i == self ? !is_self(c->args[i], st) : loads(c->args[i], st.buffer)) return std::nullopt;
   }

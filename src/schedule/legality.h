@@ -27,7 +27,7 @@ struct BlockClass {
 BlockClass classify(const ir::PrimFunc& f, const Path& block_path);
 
 // buffer[indices] = op(buffer[indices], value): the update of a reduction, when the body is one such store. `value` is
-// null when the store spells it with an intrinsic that accumulates by addition (fma, dot4_*).
+// null when the store spells it with an intrinsic that accumulates by addition (fma, dot4_*, dot2_*).
 struct Update {
   const ir::Store* store = nullptr;
   ir::BinaryOp op = ir::BinaryOp::kAdd;

@@ -117,6 +117,31 @@ TEST_P(RandomLlama, FourBitWithInt8Activations) {
   }
 }
 
+// Activations rounded to bf16 where the CPU has fast dot products of pairs, else exact; weights rounded to bf16 always.
+TEST_P(RandomLlama, Bfloat16) {
+  for (const Activation activation : {Activation::kInt8, Activation::kFloat32}) {
+    auto h = harness("q0bf16", activation, DType::f32());
+    ASSERT_NE(h, nullptr);
+    const Errors e = compare(*h, golden_, "float", 64);
+    EXPECT_LT(e.mean(), 2.5e-2);
+    EXPECT_LT(e.worst, 4e-2);
+    RecordProperty("worst_" + std::to_string(static_cast<int>(activation)), std::to_string(e.worst));
+  }
+}
+
+TEST_P(RandomLlama, Bfloat16GivesTheSameBitsInChunksOfAnySize) {
+  auto h = harness("q0bf16", Activation::kInt8);
+  ASSERT_NE(h, nullptr);
+  std::map<int64_t, std::vector<float>> want;
+  for (int64_t chunk : {64, 1, 3, 5}) {
+    auto done = h->run({golden_.prompt}, chunk, [&](int, int64_t pos, std::span<const float> logits) {
+      auto [row, fresh] = want.try_emplace(pos, logits.begin(), logits.end());
+      ASSERT_TRUE(fresh || std::equal(logits.begin(), logits.end(), row->second.begin())) << chunk << " " << pos;
+    });
+    ASSERT_TRUE(done.has_value()) << done.error().message;
+  }
+}
+
 // 8-bit codes are finer than the activations' own rounding: close to the float reference.
 TEST_P(RandomLlama, EightBit) {
   auto h = harness("q8f16_1", Activation::kInt8);

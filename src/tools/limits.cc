@@ -38,7 +38,7 @@ std::string read_name(int streams, int prefetch) { return fmt::format("read_{}_{
 
 Result<std::unique_ptr<LimitsProbe>> LimitsProbe::create(const target::Target& target, ThreadPool& pool) {
   std::vector<Pattern> patterns;
-  ir::Module module{{dot_probe("dot_limit"), fma_probe("fma_limit")}};
+  ir::Module module{{dot_probe("dot_limit"), fma_probe("fma_limit"), bf16_probe("bf16_limit")}};
   for (int streams : {1, 2, 4, 8}) {
     for (int prefetch : {0, 1024, 2048, 4096}) {
       patterns.push_back({streams, prefetch, nullptr, 0});
@@ -63,6 +63,7 @@ Result<std::unique_ptr<LimitsProbe>> LimitsProbe::create(const target::Target& t
   }
   p->dot_ = p->jit_.kernel("dot_limit");
   p->fma_ = p->jit_.kernel("fma_limit");
+  p->bf16_ = p->jit_.kernel("bf16_limit");
   // Two passes over all patterns, then the leading ones only.
   std::vector<std::pair<double, Pattern>> ranked;
   p->patterns_ = {patterns.front()};
@@ -117,11 +118,12 @@ void LimitsProbe::round() {
   std::fill_n(operands_.as<float>(), 2 * kProbeLanes, 1e-3f);
   std::fill_n(out_.as<float>(), out_.num_elements(), 1.0f);
   f32_.push_back(compute_ops_per_s(fma_, 2 * mul_adds, fma_rounds_) / 1e12);
+  half_.push_back(compute_ops_per_s(bf16_, 4 * mul_adds, bf16_rounds_) / 1e12);
 }
 
 runtime::MachineLimits LimitsProbe::limits() const {
   MLC_CHECK(!read_.empty(), "limits() before a round");
-  return {median(read_), median(int8_), median(f32_)};
+  return {median(read_), median(int8_), median(f32_), median(half_)};
 }
 
 std::string LimitsProbe::best_pattern() const {

@@ -48,10 +48,10 @@ class LimitsProbe {
   codegen::JitLibrary jit_;
   ThreadPool& pool_;
   std::vector<Pattern> patterns_;
-  artifact::KernelFn dot_ = nullptr, fma_ = nullptr;
-  int64_t dot_rounds_ = 0, fma_rounds_ = 0;  // of one call, so that it takes a few milliseconds
+  artifact::KernelFn dot_ = nullptr, fma_ = nullptr, bf16_ = nullptr;
+  int64_t dot_rounds_ = 0, fma_rounds_ = 0, bf16_rounds_ = 0;  // of one call, so that it takes a few milliseconds
   runtime::Tensor data_, out_, operands_;
-  std::vector<double> read_, int8_, f32_;  // a value per round
+  std::vector<double> read_, int8_, f32_, half_;  // a value per round
 };
 
 // For CpuModelRunner: measured if $MLC_PROFILE asks for a profile, else unknown.

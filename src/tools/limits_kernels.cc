@@ -96,4 +96,11 @@ ir::PrimFunc fma_probe(const std::string& name) {
   return register_probe(name, DType::f32(), [](DType, Expr sum, Expr a, Expr b) { return ir::fma(a, b, sum); });
 }
 
+ir::PrimFunc bf16_probe(const std::string& name) {
+  return register_probe(name, DType::f32(), [](DType vec, Expr sum, Expr a, Expr b) {
+    const DType words = DType::u32().with_lanes(vec.lanes);
+    return ir::call(vec, "dot2_bf16", {sum, ir::reinterpret(words, a), ir::reinterpret(words, b)});
+  });
+}
+
 }  // namespace mlc::tools

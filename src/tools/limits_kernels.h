@@ -18,7 +18,8 @@ inline constexpr int kProbeAccumulators = 12;
 ir::PrimFunc read_probe(const std::string& name, int streams, int prefetch_bytes);
 // `rounds` times one multiply-add to each of twelve independent vector accumulators in registers, by each of `workers`.
 // operands [2, lanes], out [workers, accumulators, lanes]; sizes: workers, rounds.
-ir::PrimFunc dot_probe(const std::string& name);  // dot4_u7s8 on i32 words
-ir::PrimFunc fma_probe(const std::string& name);  // fma on f32
+ir::PrimFunc dot_probe(const std::string& name);   // dot4_u7s8 on i32 words
+ir::PrimFunc fma_probe(const std::string& name);   // fma on f32
+ir::PrimFunc bf16_probe(const std::string& name);  // dot2_bf16, operands as the bits of f32
 
 }  // namespace mlc::tools

@@ -196,8 +196,10 @@ void add_compile_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--device", flags.device, "Device: auto or cpu")->capture_default_str();
   app.add_option("--target", flags.target, "Compile for another machine: a triple such as aarch64-linux-gnu");
   app.add_option("--mcpu", flags.mcpu, "Compile for a CPU by LLVM's name, such as skylake-avx512 or znver4");
-  app.add_option("--activation", flags.activation,
-                 "Inputs of quantized layers: int8 (integer dot products) or f32 (exact)")
+  app.add_option(
+         "--activation", flags.activation,
+         "Inputs of layers: int8 (integer dot products for quantized weights; for bf16 weights bf16 ones, where "
+         "the CPU is fast at them) or f32 (exact)")
       ->capture_default_str();
   app.add_option("--kv-cache-dtype", flags.kv_cache_dtype,
                  "How keys and values are stored: auto (as the scheme's floats), f32, f16, bf16 or int8")

@@ -107,7 +107,7 @@ class Counter {
         if (!x) return;
         if (const auto* load = ir::as<ir::Load>(x)) return counter.count_load(load->buffer, around);
         if (const auto* load = ir::as<ir::LoadBits>(x)) return counter.count_load(load->buffer, around);
-        if (const auto* call = ir::as<ir::Call>(x); call != nullptr && call->intrinsic == "dot4_u8s8") {
+        if (const auto* call = ir::as<ir::Call>(x); call != nullptr && call->intrinsic.rfind("dot", 0) == 0) {
           counter.sums_["dot_operations"] += around.executed;
         } else if (call != nullptr || ir::as<ir::Binary>(x) != nullptr || ir::as<ir::Unary>(x) != nullptr) {
           counter.sums_[x.dtype().is_float() ? "float_operations" : "integer_operations"] += around.executed;

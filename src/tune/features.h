@@ -24,7 +24,7 @@ inline constexpr std::array kFeatureNames = {
     "serial_iterations",    // the largest product of loops that stay loops inside the parallel one
     "float_operations",     // executed additions, products, fused products … of floats
     "integer_operations",   // executed, index arithmetic left out
-    "dot_operations",       // executed dot4_u8s8
+    "dot_operations",       // executed dot4_* and dot2_*
     "loads",                // executed, whatever they read
     "stores",               // executed
     "bytes_from_memory",    // executed loads of parameters, in bytes

@@ -35,7 +35,7 @@ def test_table(home):
     table = ok(home, "bench", MODEL, *SMALL, "--batch", "1,4").out
     for row in ("prefill 16", "prefill 32", "decode at 0", "decode 1 x at 0", "decode 4 x at 0"):
         assert re.search(rf"^{row} +[\d.]+ +[\d.]+ +[\d.]+ +\d+% of (read|int8|f32)$", table, re.MULTILINE), table
-    assert re.search(r"read [\d.]+ GB/s, int8 [\d.]+ TOPS, f32 [\d.]+ TFLOPS", table)
+    assert re.search(r"read [\d.]+ GB/s, int8 [\d.]+ TOPS, f32 [\d.]+ TFLOPS, bf16 [\d.]+ TFLOPS", table)
 
 
 def test_json(home, tmp_path):

@@ -115,7 +115,54 @@ Stmt emit_matmul_int8(const EmitContext& c) {
   return ir::allocate(dot, ir::seq({dot_nest, sum_nest}));
 }
 
+// ---- bf16_rows: columns of 16 are eight words. Behind an odd k stands a 0, so that nothing is added for it.
+Stmt emit_bf16_rows(const EmitContext& c) {
+  const int64_t k = c.node->int_attr("k"), vectors = quant::round_up(k, quant::kLanes) / quant::kLanes;
+  return ir::for_(
+      "mc", 0, c.syms[static_cast<int>(c.rows)] * vectors,
+      [&](const Var& mc) {
+        const Expr m = ir::floordiv(mc, vectors), first = ir::floormod(mc, vectors) * quant::kLanes;
+        const Expr at = ir::ramp(first, 1, 16);
+        const Expr x =
+            k % 2 == 0 ? ir::load(c.in[0], {m, at}) : ir::load(c.in[0], {m, at}, at < ir::broadcast(Expr(k), 16));
+        const Expr halves = ir::cast(DType::bf16().with_lanes(16), x);
+        return ir::store(c.out[0], {m, ir::ramp(ir::floordiv(first, 2), 1, 8)},
+                         ir::reinterpret(DType::u32().with_lanes(8), halves));
+      },
+      ir::ForKind::kParallel);
+}
+
+// ---- matmul_bf16: out[m, n] = sum over h of dot2(x[m, h], w[n, h]), in ascending h
+Stmt emit_matmul_bf16(const EmitContext& c) {
+  const auto& w = *c.node->weight;
+  const auto weights = weight_buffers(c, 1);
+  const auto iters = c.row_iters({{"n", w.n_padded()}, {"h", w.pairs(), IterKind::kReduce}});
+  return ir::block("matmul", iters, [&](const std::vector<Var>& v) {
+    Expr m = c.row(v), n = v[c.first_column_var()], h = v[c.first_column_var() + 1];
+    Expr sum = ir::call(DType::f32(), "dot2_bf16",
+                        {ir::load(c.out[0], {m, n}), w.pair(weights, n, h), ir::load(c.in[0], {m, h})});
+    return ir::BlockBody{ir::store(c.out[0], {m, n}, ir::f32(0)), ir::store(c.out[0], {m, n}, sum)};
+  });
+}
+
 }  // namespace
+
+OpDef bf16_rows() {
+  return {"bf16_rows", OpKind::kExplicit,
+          [](const Node& node, const std::vector<TensorType>& in) {
+            const int64_t words = quant::round_up(node.int_attr("k"), quant::kLanes) / 2;
+            return std::vector<TensorType>{{DType::u32(), {in[0].shape[0], words}}};
+          },
+          emit_bf16_rows, no_ops};
+}
+
+OpDef matmul_bf16() {
+  return {"matmul_bf16", OpKind::kMatmul,
+          [](const Node& node, const std::vector<TensorType>& in) {
+            return std::vector<TensorType>{product_type(node, in[0].shape[0])};
+          },
+          emit_matmul_bf16, weight_ops};
+}
 
 OpDef embedding() {
   return {"embedding", OpKind::kRowwise,

@@ -14,6 +14,8 @@ OpDef linear();         // x f32[T, Kp], weight tensors -> f32[T, Np]; expanded 
 OpDef dequantize();     // weight tensors -> f32[Np, K]: only ever inlined into its matmul
 OpDef matmul();         // x f32[T, Kp], w f32[Np, K] -> f32[T, Np]
 OpDef matmul_int8();    // words, scales, zeros, weight tensors -> f32[T, Np]: per group of 32, integer dot products
+OpDef bf16_rows();      // x f32[T, Kp] -> words u32[T, Kp / 2], rounded to bf16, two to a word; attr k
+OpDef matmul_bf16();    // words, weight tensors -> f32[T, Np]: dot products of pairs, in ascending order
 OpDef add();            // f32[T, Np], f32[T, Np] -> f32[T, Np]
 OpDef add_bias();       // f32[T, Np], f32[Np] -> f32[T, Np]
 OpDef silu_mul();       // gate and up side by side f32[T, (2I)p] -> f32[T, Ip]: silu(gate) * up; attr n = I

@@ -67,6 +67,7 @@ std::vector<int64_t> divisors(int64_t n, int64_t most) {
 // follows many streams; elsewhere the next two kilobytes of each stream are asked for.
 constexpr int64_t kGroupsAhead = 8;     // 2 KB of 4-bit codes
 constexpr int64_t kElementsAhead = 64;  // 2 KB of 16-bit floats
+constexpr int64_t kPairsAhead = 32;     // 2 KB of words of two bf16
 
 Result<void> prefetch_into(Schedule& s, LoopRef loop, int64_t ahead) {
   if (ahead == 0) return {};
@@ -79,19 +80,26 @@ Result<void> prefetch_into(Schedule& s, LoopRef loop, int64_t ahead) {
 }
 
 // Several reduction steps in a trip of their loop, and weights asked for ahead of time.
-Result<void> stream_weights(Schedule& s, const Decisions& decisions, LoopRef columns, int64_t row_tile, bool groups,
-                            const target::Target& target) {
+Result<void> stream_weights(Schedule& s, const Decisions& decisions, LoopRef columns, int64_t row_tile,
+                            const Names& names, const target::Target& target) {
   MLC_TRY(BlockRef matmul, s.block("matmul"));
   MLC_TRY(auto loops, s.loops(matmul));
   LoopRef reduction = loops[2];  // behind column blocks and rows
   const int64_t steps = *ir::as_const_int(s.find(reduction)->extent);
-  MLC_TRY(const int64_t per_trip, choose(s, decisions, {"steps_per_trip", divisors(steps, 4)}, 1));
+  // A word of two bf16 is loaded once for both only if both are in one trip.
+  const ir::PrimFunc f = s.func();
+  const bool words = std::any_of(f.buffers.begin(), f.buffers.end(),
+                                 [](const ir::Buffer& b) { return b->dtype == DType::u32() && b->shape.size() == 4; });
+  const int64_t by_hand = words && !names.dequantize.empty() ? 2 : 1;
+  MLC_TRY(const int64_t per_trip,
+          choose(s, decisions, {"steps_per_trip", divisors(steps, 4)}, steps % by_hand == 0 ? by_hand : 1));
   if (per_trip > 1) {
     MLC_TRY(auto parts, s.split(reduction, {-1, per_trip}));
     MLC_TRY_VOID(s.unroll(parts[1]));
     reduction = parts[0];
   }
-  const int64_t some = groups ? kGroupsAhead : kElementsAhead;
+  const bool pairs = words && names.dequantize.empty() && names.dot.empty();
+  const int64_t some = !names.dot.empty() ? kGroupsAhead : pairs ? kPairsAhead : kElementsAhead;
   const bool by_steps = row_tile == 1 && target.cpu.rfind("znver", 0) != 0;
   MLC_TRY(const int64_t blocks_ahead, choose(s, decisions, {"prefetch_blocks", {0, 1, 2}}, row_tile == 1 ? 0 : 1));
   MLC_TRY(const int64_t steps_ahead,
@@ -203,7 +211,7 @@ Result<Schedule> matmul_rule(const ir::PrimFunc& f, const target::Target& target
   MLC_TRY_VOID(s.unroll(parts[1]));
   MLC_TRY_VOID(s.vectorize(parts[2]));
   MLC_TRY_VOID(s.parallel(parts[0]));
-  MLC_TRY_VOID(stream_weights(s, decisions, parts[0], tile, !names.dot.empty(), target));
+  MLC_TRY_VOID(stream_weights(s, decisions, parts[0], tile, names, target));
   return s;
 }
 

@@ -163,7 +163,7 @@ TEST(Work, OfPhases) {
 }
 
 TEST(Bound, IsTheLongerOfReadingAndComputing) {
-  const runtime::MachineLimits limits{10, 1, 0.25};
+  const runtime::MachineLimits limits{10, 1, 0.25, 0.5};
   runtime::Work w;
   w.weight_bytes = 1e9;  // 0.1 s
   w.int8_ops = 5e10;     // 0.05 s
@@ -174,6 +174,10 @@ TEST(Bound, IsTheLongerOfReadingAndComputing) {
   b = runtime::bound_of(w, limits);
   EXPECT_DOUBLE_EQ(b.seconds, 0.15);
   EXPECT_STREQ(b.limit, "f32");
+  w.bf16_ops = 1e11;  // 0.2 s
+  b = runtime::bound_of(w, limits);
+  EXPECT_DOUBLE_EQ(b.seconds, 0.35);
+  EXPECT_STREQ(b.limit, "bf16");
   EXPECT_EQ(runtime::bound_of(w, {}).seconds, 0);
 }
 
@@ -231,7 +235,7 @@ TEST(Peer, RefusesWhatIsNeither) {
 Report sample_report() {
   Report r;
   r.model = "tiny", r.quantization = "q4f16_1", r.activation = "int8", r.threads = 2, r.runs = 3;
-  r.limits = {10, 1, 0.25};
+  r.limits = {10, 1, 0.25, 0.5};
   r.weight_bytes = 1000000000;
   r.peers = {"llama-bench"};
   Row row;

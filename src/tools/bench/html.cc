@@ -60,8 +60,10 @@ std::string roofline(const Report& r) {
     high = std::max(high, x * 2);
   }
   const double read = r.limits.read_gb_per_s;
-  for (auto [name, peak] :
-       {std::pair{"int8 roof", r.limits.int8_tops * 1e3}, {"f32 roof", r.limits.f32_tflops * 1e3}}) {
+  for (auto [name, peak] : {std::pair{"int8 roof", r.limits.int8_tops * 1e3},
+                            {"f32 roof", r.limits.f32_tflops * 1e3},
+                            {"bf16 roof", r.limits.bf16_tflops * 1e3}}) {
+    if (peak <= 0) continue;
     const double ridge = peak / read;
     p.series.push_back({.name = name,
                         .points = {{low, std::min(peak, read * low)}, {ridge, peak}, {std::max(high, ridge), peak}},
@@ -159,9 +161,9 @@ std::string html(const Session& session, const std::vector<HistoryEntry>& histor
     out +=
         paragraph(fmt::format("Activations {}, {} runs, {:.4g} MB of weights per step. This machine: read {:.1f} GB/s "
                               "({}), int8 {:.2f} TOPS, "
-                              "f32 {:.2f} TFLOPS.",
+                              "f32 {:.2f} TFLOPS, bf16 {:.2f} TFLOPS.",
                               r.activation, r.runs, static_cast<double>(r.weight_bytes) / 1e6, r.limits.read_gb_per_s,
-                              r.read_pattern, r.limits.int8_tops, r.limits.f32_tflops));
+                              r.read_pattern, r.limits.int8_tops, r.limits.f32_tflops, r.limits.bf16_tflops));
     if (const std::string n = note(r); !n.empty()) out += paragraph(n);
     out += html_table(r) + bars(r) + roofline(r) + growths(r) + history_plot(session, r, history);
   }

@@ -69,6 +69,7 @@ OrderedJson to_json(const Report& report) {
   out["machine_read_gb_per_s"] = report.limits.read_gb_per_s;
   out["machine_int8_tops"] = report.limits.int8_tops;
   out["machine_f32_tflops"] = report.limits.f32_tflops;
+  out["machine_bf16_tflops"] = report.limits.bf16_tflops;
   out["read_pattern"] = report.read_pattern;
   // The first phase of each kind once more, for those who want a single figure.
   for (const char* kind : {"prefill", "decode"}) {
@@ -138,8 +139,9 @@ std::string table(const Report& report) {
       fmt::format("{}: activations {}, {} runs (medians), {:.4g} MB of weights per step\n", report.title(),
                   report.activation, report.runs, static_cast<double>(report.weight_bytes) / 1e6);
   out += fmt::format(
-      "limits of this machine, measured in between: read {:.1f} GB/s, int8 {:.2f} TOPS, f32 {:.2f} TFLOPS\n\n",
-      report.limits.read_gb_per_s, report.limits.int8_tops, report.limits.f32_tflops);
+      "limits of this machine, measured in between: read {:.1f} GB/s, int8 {:.2f} TOPS, f32 {:.2f} TFLOPS, bf16 {:.2f} "
+      "TFLOPS\n\n",
+      report.limits.read_gb_per_s, report.limits.int8_tops, report.limits.f32_tflops, report.limits.bf16_tflops);
   out += fmt::format("{:20} {:>10} {:>8} {:>9} {:>14}", "", "tokens/s", "GB/s", "GOP/s", "of the limit");
   for (const std::string& peer : report.peers) out += fmt::format(" {:>20} {:>6}", peer, "ratio");
   out += "\n";
