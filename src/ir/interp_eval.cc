@@ -351,7 +351,7 @@ void eval_shuffle(const Program& p, const ENode& n, Frame& frame, Slot* out) {
     for (int arg : n.args) {
       const ENode& v = p.exprs[static_cast<size_t>(arg)];
       if (lane < v.type.lanes) {
-        out[i] = frame.slots[static_cast<size_t>(v.out + lane)];
+        out[i] = frame.slots[static_cast<size_t>(v.out) + static_cast<size_t>(lane)];
         break;
       }
       lane -= v.type.lanes;
@@ -418,7 +418,8 @@ int64_t element_offset(const Program& p, const BufferInfo& info, const std::vect
   int64_t at = 0;
   for (size_t d = 0; d < indices.size(); ++d) {
     const ENode& index = p.exprs[static_cast<size_t>(indices[d])];
-    const int64_t i = frame.slots[static_cast<size_t>(index.out + (index.type.lanes > 1 ? lane : 0))].i;
+    const int64_t i =
+        frame.slots[static_cast<size_t>(index.out) + static_cast<size_t>(index.type.lanes > 1 ? lane : 0)].i;
     const int64_t extent = frame.slots[static_cast<size_t>(info.dims) + d].i;
     if (i < 0 || i >= extent) {
       trap("index {} of dimension {} of buffer {} is outside [0, {})", i, d, info.buffer->name, extent);

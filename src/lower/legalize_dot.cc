@@ -17,7 +17,7 @@ class DotLegalizer : public LetHoister {
 
   using LetHoister::mutate;
   Expr mutate(const Expr& e) override {
-    const Expr r = LetHoister::mutate(e);
+    Expr r = LetHoister::mutate(e);
     const Call* c = as<Call>(r);
     if (c && c->intrinsic == "dot2_bf16") return dot_bf16(c->args[0], c->args[1], c->args[2]);
     if (!c || (c->intrinsic != "dot4_u8s8" && c->intrinsic != "dot4_u7s8")) return r;
