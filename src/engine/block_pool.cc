@@ -46,4 +46,10 @@ void BlockPool::release(PageId page, bool keep) {
   if (--holders == 0) insert_after(keep ? prev_[static_cast<size_t>(anchor())] : anchor(), page);
 }
 
+void BlockPool::discard(PageId page) {
+  MLC_CHECK(num_holders(page) == 0, "page {} is in use", page);
+  unlink(page);
+  insert_after(anchor(), page);
+}
+
 }  // namespace mlc::engine

@@ -24,6 +24,8 @@ class BlockPool {
   void hold(PageId page);
   // One holder less; the last one frees it.
   void release(PageId page, bool keep);
+  // The content of a free page is of no use any more: it is handed out before those with content.
+  void discard(PageId page);
   int64_t num_pages() const { return static_cast<int64_t>(holders_.size()); }
   int64_t num_free() const { return num_free_; }
   int num_holders(PageId page) const { return holders_[static_cast<size_t>(page)]; }

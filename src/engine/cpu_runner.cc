@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 #include "base/check.h"
 #include "base/span.h"
@@ -59,9 +60,10 @@ RunnerLimits CpuModelRunner::limits() const {
   l.max_rows = f.prefill_chunk_size;
   l.max_logit_rows = f.max_batch_size;
   l.page_size = artifact::kPageSize;
-  // By default the cache takes at most half of what is free: with prefix reuse it fills up over time.
-  l.max_kv_pages =
-      runtime::make_cpu_device()->memory_info().available_bytes / 2 / std::max<int64_t>(1, kv_bytes_per_page());
+  l.kv_bytes_per_page = std::max<int64_t>(1, kv_bytes_per_page());
+  l.available_bytes = runtime::make_cpu_device()->memory_info().available_bytes;
+  l.allowed_bytes = static_cast<int64_t>(static_cast<double>(l.available_bytes) * memory_share_);
+  l.max_kv_pages = l.allowed_bytes / l.kv_bytes_per_page;
   return l;
 }
 
@@ -106,6 +108,7 @@ Result<void> CpuModelRunner::allocate_kv(int64_t num_pages) {
     kv_.push_back(std::move(t));
   }
   executor_->bind_kv(pointers, num_pages);
+  num_pages_ = num_pages;
   return {};
 }
 
@@ -138,9 +141,18 @@ void CpuModelRunner::fill_rope(const StepPlan& plan) {
   }
 }
 
+void CpuModelRunner::copy_page(const PageCopy& copy) {
+  for (runtime::Tensor& t : kv_) {
+    const auto bytes = static_cast<size_t>(t.bytes() / num_pages_);
+    auto* data = static_cast<std::byte*>(t.data());
+    std::memcpy(data + static_cast<size_t>(copy.to) * bytes, data + static_cast<size_t>(copy.from) * bytes, bytes);
+  }
+}
+
 Result<std::span<float>> CpuModelRunner::run(const StepPlan& plan) {
   MLC_SPAN("engine.run_model");
   MLC_CHECK(executor_ != nullptr, "run() before allocate_kv()");
+  for (const PageCopy& copy : plan.copies) copy_page(copy);
   fill_rows("token_ids", plan.token_ids);
   fill_rows("positions", plan.positions);
   fill_rows("slots", plan.slots);

@@ -15,11 +15,17 @@
 
 namespace mlc::engine {
 
+// Other programs live in the same memory; with prefix reuse the cache fills up over time.
+inline constexpr double kDefaultMemoryShare = 0.5;
+
 class CpuModelRunner : public ModelRunner {
  public:
   // profile: measure every kernel call (see runtime::PlanExecutor). limits: beside which a profile shows the speeds.
   CpuModelRunner(std::shared_ptr<const runtime::Module> module, std::shared_ptr<const runtime::ParamStore> params,
                  std::shared_ptr<ThreadPool> pool, bool profile = false, const runtime::MachineLimits& limits = {});
+
+  // The share of the memory available that the KV cache may take, in (0, 1]; before limits() is asked.
+  void set_memory_share(double share) { memory_share_ = share; }
 
   RunnerLimits limits() const override;
   // Fails if the memory that this process may still use is too small, and when the artifact wants an input that is
@@ -38,12 +44,15 @@ class CpuModelRunner : public ModelRunner {
  private:
   void fill_rows(std::string_view name, const std::vector<int32_t>& values);
   void fill_rope(const StepPlan& plan);
+  void copy_page(const PageCopy& copy);
 
   std::shared_ptr<const runtime::Module> module_;
   std::shared_ptr<const runtime::ParamStore> params_;
   std::shared_ptr<ThreadPool> pool_;
   const bool profile_;
   const runtime::MachineLimits limits_;
+  double memory_share_ = kDefaultMemoryShare;
+  int64_t num_pages_ = 0;
   int64_t logits_stride_ = 0;  // floats from one row of logits to the next
   int64_t hidden_rows_ = 0;    // of the last run
   std::vector<runtime::Tensor> kv_;

@@ -42,6 +42,34 @@ TEST(CpuModelRunner, FillsInputsAndReturnsLogits) {
   for (size_t row = 5; row < 16; ++row) EXPECT_EQ(ids[row], 5) << "padding repeats the last row";
 }
 
+TEST(CpuModelRunner, CopiesPagesOfEveryTensorInOrder) {
+  auto runner = make_runner();
+  ASSERT_TRUE(runner->allocate_kv(4));
+  for (runtime::Tensor& t : runner->kv()) {
+    auto* bytes = static_cast<unsigned char*>(t.data());
+    const int64_t page = t.bytes() / 4;
+    for (int64_t i = 0; i < t.bytes(); ++i) bytes[i] = static_cast<unsigned char>(i / page * 50 + i % 7);
+  }
+  StepPlan plan;
+  plan.token_ids = {1};
+  plan.positions = {0};
+  plan.slots = {0};
+  plan.table_start = {0};
+  plan.block_tables = {0};
+  plan.logit_rows = {0};
+  plan.logits = {{1, true, -1, -1}};
+  plan.copies = {{2, 3}, {1, 2}};  // page 2 goes on before it is overwritten
+  ASSERT_TRUE(runner->run(plan));
+  for (runtime::Tensor& t : runner->kv()) {
+    const auto* bytes = static_cast<const unsigned char*>(t.data());
+    const int64_t page = t.bytes() / 4;
+    for (int64_t i = 0; i < page; ++i) {
+      ASSERT_EQ(bytes[3 * page + i], static_cast<unsigned char>(100 + (2 * page + i) % 7));
+      ASSERT_EQ(bytes[2 * page + i], static_cast<unsigned char>(50 + (page + i) % 7));
+    }
+  }
+}
+
 TEST(CpuModelRunner, RefusesACacheLargerThanMemory) {
   auto r = make_runner()->allocate_kv(int64_t{1} << 40);
   ASSERT_FALSE(r);

@@ -12,10 +12,9 @@
 
 #include "base/log.h"
 #include "base/span.h"
-#include "engine/logits_processor.h"
 #include "engine/model_runner.h"
-#include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "engine/token_chooser.h"
 
 namespace mlc::engine {
 namespace {
@@ -30,23 +29,29 @@ struct Submission {
 };
 struct Cancellation {
   RequestId id = 0;
+  int choice = -1;  // -1: all
 };
 using Message = std::variant<Submission, Cancellation>;
 
-// What the engine thread keeps per request beside the scheduler's sequence.
+// What the engine thread keeps per request beside the scheduler's sequences.
 struct Live {
+  struct Choice {
+    bool has_token = false;
+    Clock::time_point first_token, last_token;
+  };
   std::shared_ptr<const Request> request;
   OutputCallback on_output;
-  std::vector<std::unique_ptr<LogitsProcessor>> processors;
+  std::vector<Choice> choices;
+  size_t num_open = 0;  // choices without a last output
+  bool cancelled = false;
   bool started = false;
-  Clock::time_point first_step, first_token, last_token;
-  bool has_token = false;
+  Clock::time_point first_step;
 };
 
 class EngineImpl : public Engine {
  public:
-  EngineImpl(std::unique_ptr<ModelRunner> runner, const SchedulerConfig& config)
-      : runner_(std::move(runner)), limits_(runner_->limits()), scheduler_(config) {
+  EngineImpl(std::unique_ptr<ModelRunner> runner, const SchedulerConfig& config, std::unique_ptr<DraftSource> drafts)
+      : runner_(std::move(runner)), drafts_(std::move(drafts)), limits_(runner_->limits()), scheduler_(config) {
     stats_.kv_pages_total = stats_.kv_pages_free = config.num_pages;
     thread_ = std::thread([this] { main(); });
   }
@@ -69,6 +74,7 @@ class EngineImpl : public Engine {
   }
 
   void cancel(RequestId id) override { post(Cancellation{id}); }
+  void cancel(RequestId id, int choice) override { post(Cancellation{id, choice}); }
 
   EngineStats stats() const override {
     std::lock_guard lock(stats_mutex_);
@@ -83,6 +89,8 @@ class EngineImpl : public Engine {
     fresh.kv_pages_total = stats_.kv_pages_total;
     fresh.kv_pages_free = stats_.kv_pages_free;
     preemptions_before_reset_ += stats_.preemptions;
+    prompt_tokens_before_reset_ += stats_.prompt_tokens;
+    cached_tokens_before_reset_ += stats_.cached_prompt_tokens;
     stats_ = fresh;
   }
 
@@ -103,12 +111,13 @@ class EngineImpl : public Engine {
   bool drain();  // false: stop
   void handle(Message& message);
   void step();
-  RowResult sample_row(const LogitRow& row, std::span<float> logits);
+  void guess();
   void deliver(std::vector<Output> outputs);
-  void count_step(const StepPlan& plan, double elapsed_s);
+  void count_step(const StepPlan& plan, const DraftCounts& before, double elapsed_s, double draft_s);
   void publish_queue_stats();
 
   std::unique_ptr<ModelRunner> runner_;
+  std::unique_ptr<DraftSource> drafts_;  // may be null
   const RunnerLimits limits_;
   std::atomic<RequestId> next_id_{1};
 
@@ -119,14 +128,14 @@ class EngineImpl : public Engine {
 
   mutable std::mutex stats_mutex_;
   EngineStats stats_;
-  int64_t preemptions_before_reset_ = 0;
+  int64_t preemptions_before_reset_ = 0, prompt_tokens_before_reset_ = 0, cached_tokens_before_reset_ = 0;
 
   // Only the engine thread from here on (the configuration of the scheduler never changes).
   Scheduler scheduler_;
-  Sampler sampler_;
+  TokenChooser chooser_;
   std::unordered_map<RequestId, Live> live_;
   StepPlan plan_;
-  StepResult result_;
+  std::vector<std::vector<int32_t>> guesses_;
   std::thread thread_;
 };
 
@@ -144,6 +153,10 @@ Result<void> EngineImpl::check(const Request& r) const {
     return error("the prompt has {} tokens; the context window is {} tokens, prompt and answer together", size,
                  context);
   }
+  if (r.num_choices < 1 || r.num_choices > kMaxChoicesPerRequest) {
+    return error("{} answers were asked for; expected 1 to {}", r.num_choices, kMaxChoicesPerRequest);
+  }
+  if (r.min_tokens < 0) return error("min_tokens is {}; expected 0 or more", r.min_tokens);
   if (r.num_logprobs > 20) return error("{} log-probabilities per token were asked for; at most 20", r.num_logprobs);
   return check_sampling_params(r.sampling, limits_.vocab_size);
 }
@@ -152,7 +165,7 @@ void EngineImpl::main() {
   runner_->enter_thread();
   while (drain()) step();
   for (auto& [id, live] : live_) {
-    if (auto out = scheduler_.cancel(id)) live.on_output(*out);
+    for (const Output& out : scheduler_.cancel(id)) live.on_output(out);
   }
 }
 
@@ -184,22 +197,36 @@ void EngineImpl::handle(Message& message) {
     Live live;
     live.request = s->request;
     live.on_output = std::move(s->on_output);
-    live.processors = make_logits_processors(*s->request);
+    live.num_open = static_cast<size_t>(s->request->num_choices);
+    live.choices.resize(live.num_open);
     live_.emplace(s->request->id, std::move(live));
     scheduler_.add(s->request->id, s->request);
     return;
   }
-  std::vector<Output> outputs;
-  if (auto out = scheduler_.cancel(std::get<Cancellation>(message).id)) outputs.push_back(std::move(*out));
-  deliver(std::move(outputs));
+  const auto& c = std::get<Cancellation>(message);
+  deliver(c.choice < 0 ? scheduler_.cancel(c.id) : scheduler_.cancel(c.id, c.choice));
+}
+
+// A source costs speed at worst, so none of its faults is the request's.
+void EngineImpl::guess() {
+  const std::vector<DraftQuery>& queries = scheduler_.draft_queries();
+  if (queries.empty()) return;
+  MLC_SPAN("engine.guess");
+  guesses_.assign(queries.size(), {});
+  drafts_->propose(queries, guesses_);
+  for (size_t i = 0; i < queries.size(); ++i) {
+    if (!guesses_[i].empty()) scheduler_.set_draft(queries[i].id, std::move(guesses_[i]));
+  }
 }
 
 void EngineImpl::step() {
   MLC_SPAN("engine.step");
-  if (!scheduler_.plan(plan_)) return;
   const auto start = Clock::now();
+  if (drafts_) guess();
+  const auto guessed = Clock::now();
+  if (!scheduler_.plan(plan_)) return;
   for (const Chunk& chunk : plan_.chunks) {
-    Live& live = live_.at(chunk.id);
+    Live& live = live_.at(scheduler_.find(chunk.id)->request_id);
     if (!live.started) live.first_step = start;
     live.started = true;
   }
@@ -208,90 +235,73 @@ void EngineImpl::step() {
     log::error("a step failed: {}", logits.error().message);
     return deliver(scheduler_.fail_all(logits.error().message));
   }
-  result_.rows.clear();
-  const auto vocab = static_cast<size_t>(limits_.vocab_size);
-  for (size_t i = 0; i < plan_.logits.size(); ++i) {
-    result_.rows.push_back(sample_row(plan_.logits[i], logits->subspan(i * vocab, vocab)));
-  }
-  auto outputs = scheduler_.commit(plan_, result_);
-  count_step(plan_, seconds(Clock::now() - start));
+  const StepResult result = chooser_.choose(plan_, *logits, scheduler_);
+  const DraftCounts before = scheduler_.draft_counts();
+  auto outputs = scheduler_.commit(plan_, result);
+  count_step(plan_, before, seconds(Clock::now() - start), seconds(guessed - start));
   deliver(std::move(outputs));
-}
-
-RowResult EngineImpl::sample_row(const LogitRow& row, std::span<float> logits) {
-  Live& live = live_.at(row.id);
-  const Request& request = *live.request;
-  RowResult result;
-  const int num_top = std::max(0, request.num_logprobs);
-  if (!row.samples) {
-    result.logprob = sampler_.logprob(logits, row.target, num_top);
-    return result;
-  }
-  const Sequence* s = scheduler_.find(row.id);
-  // Log-probabilities are the model's own, so they are taken before the processors change the logits.
-  const bool wants_logprob = request.num_logprobs >= 0;
-  const auto index = static_cast<uint64_t>(s->num_generated());
-  if (live.processors.empty()) {
-    result.token = sampler_.sample(logits, request.sampling, index);
-    if (wants_logprob && result.token >= 0) result.logprob = sampler_.logprob(logits, result.token, num_top);
-  } else {
-    std::vector<float> original;
-    if (wants_logprob) original.assign(logits.begin(), logits.end());
-    for (auto& p : live.processors) p->apply(logits);
-    result.token = sampler_.sample(logits, request.sampling, index);
-    if (result.token >= 0) {
-      for (auto& p : live.processors) p->accept(result.token);
-      if (wants_logprob) result.logprob = sampler_.logprob(original, result.token, num_top);
-    }
-  }
-  if (result.token < 0) result.error = "the model produced no finite logits; its weights may be damaged";
-  return result;
 }
 
 void EngineImpl::deliver(std::vector<Output> outputs) {
   // Counted first: who sees the last output also sees it in the statistics.
-  {
+  for (const Output& out : outputs) {
+    if (out.finish_reason == FinishReason::kNone) continue;
+    Live& live = live_.at(out.id);
+    live.cancelled |= out.finish_reason == FinishReason::kCancelled;
+    chooser_.forget(out.id, out.choice);
+    if (--live.num_open > 0) continue;
     std::lock_guard lock(stats_mutex_);
-    for (const Output& out : outputs) {
-      stats_.cached_prompt_tokens += out.cached_prompt_tokens;
-      if (out.finish_reason == FinishReason::kCancelled)
-        ++stats_.cancelled_requests;
-      else if (out.finish_reason != FinishReason::kNone)
-        ++stats_.finished_requests;
-    }
+    ++(live.cancelled ? stats_.cancelled_requests : stats_.finished_requests);
+  }
+  if (drafts_) {
+    for (const SequenceId id : scheduler_.take_ended()) drafts_->forget(id);
   }
   publish_queue_stats();
   const auto now = Clock::now();
   for (Output& out : outputs) {
-    auto it = live_.find(out.id);
-    Live& live = it->second;
+    Live& live = live_.at(out.id);
+    Live::Choice& choice = live.choices[static_cast<size_t>(out.choice)];
     const bool last = out.finish_reason != FinishReason::kNone;
-    if (!out.tokens.empty() || (last && live.started && !live.has_token)) {
-      if (!live.has_token) live.first_token = now;
-      live.has_token = true;
-      live.last_token = now;
+    if (!out.tokens.empty() || (last && live.started && !choice.has_token)) {
+      if (!choice.has_token) choice.first_token = now;
+      choice.has_token = true;
+      choice.last_token = now;
     }
     if (last && live.started) {
-      out.prefill_s = seconds(live.first_token - live.first_step);
-      out.decode_s = seconds(live.last_token - live.first_token);
+      out.prefill_s = seconds(choice.first_token - live.first_step);
+      out.decode_s = seconds(choice.last_token - choice.first_token);
     }
     live.on_output(out);
-    if (last) live_.erase(out.id);
+  }
+  for (const Output& out : outputs) {
+    const auto it = live_.find(out.id);
+    if (it != live_.end() && it->second.num_open == 0) live_.erase(it);
   }
 }
 
-// Time of a mixed step is shared between prefill and decode by rows.
-void EngineImpl::count_step(const StepPlan& plan, double elapsed_s) {
-  int64_t decode = 0;
-  for (const Chunk& chunk : plan.chunks) decode += chunk.decodes ? 1 : 0;
-  const int64_t prefill = plan.num_rows() - decode;
-  const double share = static_cast<double>(decode) / static_cast<double>(plan.num_rows());
+// Time of a mixed step is shared between prefill and decode by rows. Right guesses are decoded tokens, wrong ones only
+// take time.
+void EngineImpl::count_step(const StepPlan& plan, const DraftCounts& before, double elapsed_s, double draft_s) {
+  int64_t decode_tokens = 0, guesses = 0;
+  for (const Chunk& chunk : plan.chunks) {
+    guesses += chunk.num_drafts;
+    decode_tokens += chunk.decodes ? 1 : 0;
+  }
+  const DraftCounts& now = scheduler_.draft_counts();
+  const double share = static_cast<double>(decode_tokens + guesses) / static_cast<double>(plan.num_rows());
   std::lock_guard lock(stats_mutex_);
   stats_.steps += 1;
-  stats_.decode_tokens += decode;
-  stats_.prefill_tokens += prefill;
-  stats_.decode_s += elapsed_s * share;
-  stats_.prefill_s += elapsed_s * (1 - share);
+  stats_.decode_tokens += decode_tokens + now.accepted - before.accepted;
+  stats_.prefill_tokens += plan.num_rows() - decode_tokens - guesses;
+  stats_.decode_s += draft_s + (elapsed_s - draft_s) * share;
+  stats_.prefill_s += (elapsed_s - draft_s) * (1 - share);
+  stats_.draft_s += draft_s;
+  stats_.drafts.steps += now.steps - before.steps;
+  stats_.drafts.drafted += now.drafted - before.drafted;
+  stats_.drafts.accepted += now.accepted - before.accepted;
+  for (size_t i = 0; i < now.accepted_at.size(); ++i) {
+    stats_.drafts.accepted_at[i] += now.accepted_at[i] - before.accepted_at[i];
+  }
 }
 
 void EngineImpl::publish_queue_stats() {
@@ -300,6 +310,8 @@ void EngineImpl::publish_queue_stats() {
   stats_.waiting = scheduler_.num_waiting();
   stats_.kv_pages_free = scheduler_.kv().num_free();
   stats_.preemptions = scheduler_.num_preemptions() - preemptions_before_reset_;
+  stats_.prompt_tokens = scheduler_.num_prompt_tokens() - prompt_tokens_before_reset_;
+  stats_.cached_prompt_tokens = scheduler_.num_cached_tokens() - cached_tokens_before_reset_;
 }
 
 // 0 means "what the model allows"; more than that is the user's error.
@@ -310,9 +322,25 @@ Result<int64_t> within(int64_t wanted, int64_t limit, const char* name) {
   return wanted;
 }
 
+// The arithmetic behind the size of the KV cache.
+void tell_kv_sizes(const RunnerLimits& l, int64_t pages, int64_t sequences, int64_t context) {
+  if (l.kv_bytes_per_page == 0) return;
+  constexpr int64_t kMiB = 1 << 20;
+  const int64_t per_sequence = (context + l.page_size - 1) / l.page_size;
+  log::info(
+      "KV cache: {} pages of {} tokens = {} tokens, {} MiB at {} bytes a token. {} sequences of {} tokens would take "
+      "{} "
+      "MiB; allowed are {} MiB, {:.0f}% of the {} MiB of memory that are available",
+      pages, l.page_size, pages * l.page_size, pages * l.kv_bytes_per_page / kMiB, l.kv_bytes_per_page / l.page_size,
+      sequences, context, sequences * per_sequence * l.kv_bytes_per_page / kMiB, l.allowed_bytes / kMiB,
+      100.0 * static_cast<double>(l.allowed_bytes) / static_cast<double>(std::max<int64_t>(1, l.available_bytes)),
+      l.available_bytes / kMiB);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<ModelRunner> runner, const EngineOptions& options) {
+Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<ModelRunner> runner, const EngineOptions& options,
+                                               std::unique_ptr<DraftSource> drafts) {
   const RunnerLimits limits = runner->limits();
   SchedulerConfig config;
   if (options.max_num_sequence < 1)
@@ -325,6 +353,13 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<ModelRunner> runn
   config.max_logit_rows = limits.max_logit_rows;
   config.page_size = limits.page_size;
   config.reuse_prefixes = options.prefix_cache;
+  config.max_recycled = options.max_recycled;
+  config.mix_prefill = options.mix_prefill;
+  if (options.draft_length < 0 || options.draft_length > kMaxDraft) {
+    return error("the draft length is {}; expected 0 (adaptive) to {}", options.draft_length, kMaxDraft);
+  }
+  config.draft.adaptive = options.draft_length == 0;
+  config.draft.max_length = !drafts ? 0 : config.draft.adaptive ? kMaxDraft : options.draft_length;
   const int64_t sequences = std::min({config.max_sequences, config.max_rows, config.max_logit_rows});
   const int64_t pages_per_sequence = (config.context_window + limits.page_size - 1) / limits.page_size;
   if (options.max_total_tokens > 0) {
@@ -334,11 +369,12 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<ModelRunner> runn
   }
   if (config.num_pages < 1)
     return error(ErrorCode::kUnavailable, "there is no memory for a single page of the KV cache");
+  tell_kv_sizes(limits, config.num_pages, sequences, config.context_window);
   // One sequence alone must always fit.
   config.context_window = std::min(config.context_window, config.num_pages * limits.page_size);
   if (config.context_window < 2) return error("context_window_size is {}; expected 2 or more", config.context_window);
   MLC_TRY_VOID(runner->allocate_kv(config.num_pages));
-  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(std::move(runner), config));
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(std::move(runner), config, std::move(drafts)));
 }
 
 }  // namespace mlc::engine

@@ -47,6 +47,7 @@ class FakeRunner : public ModelRunner {
     if (plan.num_rows() > options_.max_rows || plan.num_logit_rows() > options_.max_logit_rows) {
       return error("a step of {} rows and {} logit rows is too large", plan.num_rows(), plan.num_logit_rows());
     }
+    for (const PageCopy& copy : plan.copies) MLC_TRY_VOID(copy_page(copy));
     for (int64_t row = 0; row < plan.num_rows(); ++row) MLC_TRY_VOID(write_slot(plan, static_cast<size_t>(row)));
     const auto vocab = static_cast<size_t>(options_.vocab_size);
     logits_.resize(static_cast<size_t>(plan.num_logit_rows()) * vocab);
@@ -68,6 +69,16 @@ class FakeRunner : public ModelRunner {
         plan.block_tables[static_cast<size_t>(entry)] * options_.page_size + position % options_.page_size;
     if (slot < 0 || slot >= static_cast<int64_t>(slots_.size())) return error("row {}: slot {} is no slot", row, slot);
     return static_cast<size_t>(slot);
+  }
+
+  Result<void> copy_page(const PageCopy& copy) {
+    const auto pages = static_cast<int64_t>(slots_.size()) / options_.page_size;
+    for (const int32_t page : {copy.from, copy.to}) {
+      if (page < 0 || page >= pages) return error("a copy of page {} to page {}, of {}", copy.from, copy.to, pages);
+    }
+    std::copy_n(slots_.begin() + copy.from * options_.page_size, options_.page_size,
+                slots_.begin() + copy.to * options_.page_size);
+    return {};
   }
 
   Result<void> write_slot(const StepPlan& plan, size_t row) {

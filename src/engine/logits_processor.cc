@@ -1,5 +1,6 @@
 #include "engine/logits_processor.h"
 
+#include <cmath>
 #include <unordered_map>
 
 namespace mlc::engine {
@@ -39,6 +40,23 @@ class PenaltyProcessor : public LogitsProcessor {
   std::unordered_map<int32_t, int> counts_;  // times generated; 0: only in the prompt
 };
 
+// Nothing that would stop the request can be chosen before min_tokens.
+class MinTokensProcessor : public LogitsProcessor {
+ public:
+  explicit MinTokensProcessor(const Request& request) : stops_(request.stop_token_ids), left_(request.min_tokens) {}
+  void apply(std::span<float> logits) override {
+    if (left_ <= 0) return;
+    for (int32_t token : stops_) {
+      if (token >= 0 && static_cast<size_t>(token) < logits.size()) logits[static_cast<size_t>(token)] = -INFINITY;
+    }
+  }
+  void accept(int32_t) override { --left_; }
+
+ private:
+  std::vector<int32_t> stops_;
+  int64_t left_;
+};
+
 }  // namespace
 
 std::vector<std::unique_ptr<LogitsProcessor>> make_logits_processors(const Request& request) {
@@ -48,6 +66,9 @@ std::vector<std::unique_ptr<LogitsProcessor>> make_logits_processors(const Reque
   if (p.presence_penalty != 0 || p.frequency_penalty != 0 || p.repetition_penalty != 1) {
     out.push_back(std::make_unique<PenaltyProcessor>(request));
   }
+  // After the bias, which is finite: minus infinity stays.
+  const bool waits = request.min_tokens > 0 && !request.ignore_eos && !request.stop_token_ids.empty();
+  if (waits) out.push_back(std::make_unique<MinTokensProcessor>(request));
   return out;
 }
 

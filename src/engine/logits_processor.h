@@ -21,7 +21,7 @@ class LogitsProcessor {
   virtual void accept(int32_t token) = 0;
 };
 
-// In the order that engine/request.h states.
+// In the order that engine/request.h states; last, what min_tokens forbids.
 std::vector<std::unique_ptr<LogitsProcessor>> make_logits_processors(const Request& request);
 
 }  // namespace mlc::engine

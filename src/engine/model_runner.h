@@ -18,6 +18,8 @@ struct RunnerLimits {
   int64_t page_size = 16;      // tokens per KV page
   int64_t max_kv_pages = 0;    // pages for which there is memory
   int64_t hidden_size = 0;     // 0: gives no hidden states
+  // How max_kv_pages was found, to be told at the start; 0: made up.
+  int64_t kv_bytes_per_page = 0, available_bytes = 0, allowed_bytes = 0;
 };
 
 class ModelRunner {

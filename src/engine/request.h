@@ -28,7 +28,8 @@ struct SamplingParams {
   float presence_penalty = 0.0f;    // [-2, 2]; tokens generated so far
   float frequency_penalty = 0.0f;   // [-2, 2]; tokens generated so far
   std::map<int32_t, float> logit_bias;  // token id -> [-100, 100]
-  uint64_t seed = 0;                    // the i-th token of a request depends on seed and i, never on the batch
+  // Of choice 0; choice c has seed + c. A choice's i-th token depends on its seed and i, never on the batch.
+  uint64_t seed = 0;
 };
 
 struct Request {
@@ -39,11 +40,18 @@ struct Request {
   std::vector<int32_t> stop_token_ids;
   bool ignore_eos = false;       // stop_token_ids do not stop
   int num_logprobs = -1;         // -1: none; 0: the chosen token's; n: also the n most likely, at most 20
-  bool prompt_logprobs = false;  // log-probability (and num_logprobs alternatives) of each prompt token
+  bool prompt_logprobs = false;  // log-probability (and num_logprobs alternatives) of each prompt token, by choice 0
+  int num_choices = 1;           // answers to the one prompt, which is computed once; 1 to 128
+  int64_t min_tokens = 0;        // stop_token_ids cannot be chosen before so many tokens
+  int priority = 0;              // lower goes first; equal ones in order of arrival
+  std::string cache_salt;        // prefixes are shared between requests with the same salt only
+  int64_t pin_tokens = 0;        // the prefix cache keeps this much of the prompt for good, within limits
   // Structured output: cloned for the sequence, the output follows it from its first token. Null: none. Its end also
   // ends a request that ignores its stop tokens.
   std::shared_ptr<const TokenConstraint> constraint;
 };
+
+inline constexpr int kMaxChoicesPerRequest = 128;
 
 enum class FinishReason { kNone, kStop, kLength, kCancelled, kError };
 
@@ -53,20 +61,21 @@ struct TokenLogprob {
   std::vector<std::pair<int32_t, float>> top;  // most likely first
 };
 
-// One event of a request; the last one has finish_reason != kNone.
+// One event of one choice of a request; the last one of a choice has finish_reason != kNone.
 struct Output {
   RequestId id = 0;
+  int choice = 0;
   std::vector<int32_t> tokens;                // newly generated; a stop token is not included
   std::vector<TokenLogprob> logprobs;         // one per token in `tokens`, if asked for
   std::vector<TokenLogprob> prompt_logprobs;  // for prompt tokens 1 … n-1, in the first event(s), if asked for
   FinishReason finish_reason = FinishReason::kNone;
-  std::string error;  // for kError
+  std::string error;                 // for kError
+  int64_t cached_prompt_tokens = 0;  // of the prompt tokens: taken from the prefix cache
   // Counts, valid in the last event.
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
-  int64_t cached_prompt_tokens = 0;  // of the prompt tokens: taken from the prefix cache
-  double prefill_s = 0;              // from the start of the first step to the first token
-  double decode_s = 0;               // from the first token to the last
+  double prefill_s = 0;  // from the start of the first step to the first token
+  double decode_s = 0;   // from the first token to the last
 };
 
 // Called on the engine thread: must be quick and must not call the engine back except submit() and cancel().

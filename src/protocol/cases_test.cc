@@ -75,6 +75,8 @@ ModelList make_models(const OrderedJson& o) {
   options.context = o.value("context", 256);
   options.fails = o.value("fails", "");
   options.tokens_per_event = o.value("tokens_per_event", 1);
+  options.cached_tokens = o.value("cached_tokens", 0);
+  options.counts_up = o.value("counts_up", false);
   ServedModel model = toy_model("toy", std::make_shared<ScriptedEngine>(options));
   model.system_prompt = o.value("system_prompt", "");
   if (!o.value("tokenizer", true)) model.tokenizer.reset();

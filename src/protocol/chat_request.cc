@@ -94,6 +94,7 @@ ApiResult<ChatRequest> parse_chat_request(const Json& body, const GenerationDefa
   if (auto limit = f.integer("max_tokens", 1, INT64_MAX)) request.params.max_tokens = *limit;
   if (auto limit = f.integer("max_completion_tokens", 1, INT64_MAX)) request.params.max_tokens = *limit;
   if (const Json* extra = f.object("chat_template_kwargs")) request.template_kwargs = OrderedJson(*extra);
+  check_limits(f, request.params);
   request.add_generation_prompt = f.boolean("add_generation_prompt").value_or(true);
   if (f.failed()) return f.error();
   return request;

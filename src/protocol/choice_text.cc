@@ -24,7 +24,7 @@ size_t count_characters(std::string_view utf8) {
 
 ChoiceText::ChoiceText(const ServedModel& model, const GenerationParams& params, bool continues_text,
                        size_t base_offset)
-    : stops_(all_stops(model, params)), decoded_(base_offset), shown_(base_offset) {
+    : stops_(all_stops(model, params)), min_tokens_(params.min_tokens), decoded_(base_offset), shown_(base_offset) {
   if (!model.tokenizer) return;
   text::StreamOptions options;
   options.continues_text = continues_text;
@@ -54,7 +54,7 @@ void ChoiceText::feed_token(int32_t id, const engine::TokenLogprob* logprob) {
 
 void ChoiceText::show(const std::string& text) {
   decoded_ += count_characters(text);
-  text::StopResult r = stops_.feed(text);
+  text::StopResult r = may_stop() ? stops_.feed(text) : text::StopResult{text, false, {}};
   shown_ += count_characters(r.text);
   ready_ += r.text;
   if (!r.stopped) return;

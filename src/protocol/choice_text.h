@@ -51,10 +51,12 @@ class ChoiceText {
  private:
   void feed_token(int32_t id, const engine::TokenLogprob* logprob);
   void show(const std::string& text);
+  bool may_stop() const { return completion_tokens_ > min_tokens_; }
   void end_text();
 
   std::optional<text::StreamDetokenizer> detokenizer_;  // none without a tokenizer
   text::StopStringMatcher stops_;
+  int64_t min_tokens_ = 0;  // stop strings count in the text after so many tokens
   bool hit_stop_ = false;
   bool ended_ = false;  // the finishing piece was taken
   size_t decoded_ = 0;  // characters that the detokenizer let out, and base_offset

@@ -44,13 +44,18 @@ void read_completion_only(Fields& f, CompletionRequest* r) {
   if (auto suffix = f.string("suffix"); suffix && !suffix->empty()) {
     f.fail(unsupported("suffix", "'suffix' is not supported: the model writes after a prompt, not before a suffix."));
   }
-  if (auto best = f.integer("best_of", 1, kMaxChoices); best && *best != r->params.n) {
-    f.fail(unsupported("best_of", fmt::format("'best_of' is {} and 'n' is {}; only best_of equal to n is supported.",
-                                              *best, r->params.n)));
+  check_limits(f, r->params);
+  GenerationParams& p = r->params;
+  p.best_of = static_cast<int>(f.integer("best_of", 1, kMaxChoices).value_or(p.n));
+  if (p.best_of < p.n) {
+    f.fail(bad_value("best_of", fmt::format("{}", p.best_of), fmt::format("at least 'n', which is {}", p.n)));
+  } else if (p.best_of > p.n && p.stream) {
+    f.fail(bad_value("best_of", fmt::format("{} with \"stream\": true", p.best_of),
+                     "it equal to 'n': which answers are the best shows at their end"));
   }
-  const size_t choices = r->prompts.size() * static_cast<size_t>(r->params.n);
+  const size_t choices = r->prompts.size() * static_cast<size_t>(p.best_of);
   if (choices > static_cast<size_t>(kMaxChoices)) {
-    f.fail(bad_value("prompt", fmt::format("{} prompts of {} choices each", r->prompts.size(), r->params.n),
+    f.fail(bad_value("prompt", fmt::format("{} prompts of {} choices each", r->prompts.size(), p.best_of),
                      fmt::format("at most {} choices in one request", kMaxChoices)));
   }
 }

@@ -1,6 +1,7 @@
 #include "protocol/generation.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace mlc::protocol {
 namespace {
@@ -22,7 +23,7 @@ Generation::Generation(Model model, GenerationParams params, bool chat)
 Generation::~Generation() {
   if (queue_) queue_->close();
   for (const Choice& choice : choices_) {
-    if (!choice.closed) model_->engine->cancel(choice.request);
+    if (!choice.closed) model_->engine->cancel(choice.request, choice.index);
   }
 }
 
@@ -67,8 +68,8 @@ void Generation::add_prompt(std::vector<int32_t> ids, const std::string* text, b
   usage_.prompt_tokens += static_cast<int64_t>(ids.size());
   prompt.ids = std::move(ids);
   const size_t base = count_characters(prompt.text);
-  for (int i = 0; i < params_.n; ++i) {
-    Choice choice{prompts_.size(), 0, ChoiceText(*model_, params_, !shape_.chat, base), {}, {}, false, false};
+  for (int i = 0; i < params_.best_of; ++i) {
+    Choice choice{prompts_.size(), i, 0, ChoiceText(*model_, params_, !shape_.chat, base), {}, false, false};
     choices_.push_back(std::move(choice));
   }
   prompts_.push_back(std::move(prompt));
@@ -78,16 +79,17 @@ std::optional<ApiError> Generation::submit(bool echo, Notify notify) {
   echo_ = echo;
   queue_ = std::make_shared<OutputQueue>(choices_.size(), std::move(notify));
   for (Choice& choice : choices_) choice.closed = true;  // nothing to cancel yet
-  for (size_t i = 0; i < choices_.size(); ++i) {
-    Choice& choice = choices_[i];
-    const int index = static_cast<int>(i) % params_.n;  // within its prompt: equal prompts get equal seeds
-    engine::Request request = make_request(*model_, params_, prompts_[choice.prompt].ids, index);
+  for (size_t first = 0; first < choices_.size(); first += static_cast<size_t>(params_.best_of)) {
+    engine::Request request = make_request(*model_, params_, prompts_[choices_[first].prompt].ids);
     request.prompt_logprobs = echo && shape_.logprobs;
-    auto id = model_->engine->submit(std::move(request),
-                                     [queue = queue_, i](const engine::Output& output) { queue->push(i, output); });
+    auto id = model_->engine->submit(std::move(request), [queue = queue_, first](const engine::Output& output) {
+      queue->push(first + static_cast<size_t>(output.choice), output);
+    });
     if (!id) return from_error(id.error(), shape_.chat ? "messages" : "prompt");
-    choice.request = *id;
-    choice.closed = false;
+    for (size_t i = first; i < first + static_cast<size_t>(params_.best_of); ++i) {
+      choices_[i].request = *id;
+      choices_[i].closed = false;
+    }
   }
   return std::nullopt;
 }
@@ -122,12 +124,15 @@ void Generation::feed(size_t index, const engine::Output& output) {
   if (times_.queued < 0 && output.finish_reason != engine::FinishReason::kNone) {
     times_.queued = std::max(0.0, times_.first_token - output.prefill_s);
   }
-  std::copy(output.prompt_logprobs.begin(), output.prompt_logprobs.end(), std::back_inserter(choice.prompt_logprobs));
+  EncodedPrompt& prompt = prompts_[choice.prompt];
+  std::copy(output.prompt_logprobs.begin(), output.prompt_logprobs.end(), std::back_inserter(prompt.logprobs));
+  usage_.cached_tokens += std::max<int64_t>(0, output.cached_prompt_tokens - prompt.cached_tokens);
+  prompt.cached_tokens = std::max(prompt.cached_tokens, output.cached_prompt_tokens);
   choice.text.feed(output);
   if (choice.text.finished()) {
     choice.closed = true;
     usage_.completion_tokens += choice.text.completion_tokens();
-    if (output.finish_reason == engine::FinishReason::kNone) model_->engine->cancel(choice.request);
+    if (output.finish_reason == engine::FinishReason::kNone) model_->engine->cancel(choice.request, choice.index);
   }
   const bool open = choice.opened || ready_to_open(choice);
   if (!open) return;  // the echoed prompt goes first, when its log-probabilities are complete
@@ -151,7 +156,8 @@ void Generation::feed(size_t index, const engine::Output& output) {
 
 bool Generation::ready_to_open(const Choice& choice) const {
   if (!echo_ || !shape_.logprobs) return true;
-  return choice.closed || choice.prompt_logprobs.size() + 1 >= prompts_[choice.prompt].ids.size();
+  const EncodedPrompt& prompt = prompts_[choice.prompt];  // the choices of one share its scores
+  return choice.closed || prompt.logprobs.size() + 1 >= prompt.ids.size();
 }
 
 // What comes before the generated text: nothing, or the prompt.
@@ -162,8 +168,8 @@ Piece Generation::opening(const Choice& choice) const {
   piece.text = prompt.text;
   piece.tokens = prompt.tokens;
   piece.num_prompt_tokens = prompt.tokens.size();
-  for (size_t i = 1; i < piece.tokens.size() && i <= choice.prompt_logprobs.size(); ++i) {
-    piece.tokens[i].logprob = choice.prompt_logprobs[i - 1];
+  for (size_t i = 1; i < piece.tokens.size() && i <= prompt.logprobs.size(); ++i) {
+    piece.tokens[i].logprob = prompt.logprobs[i - 1];
   }
   return piece;
 }
@@ -191,10 +197,33 @@ void Generation::finish_stream() {
 
 std::vector<OrderedJson> Generation::take_chunks() { return std::exchange(chunks_, {}); }
 
+// Of each prompt's choices, the n with the highest mean log-probability of their tokens, the best one first.
+std::vector<size_t> Generation::best_choices() const {
+  const auto mean = [this](size_t i) {
+    const Piece& all = choices_[i].all;
+    double sum = 0;
+    size_t count = 0;
+    for (size_t t = all.num_prompt_tokens; t < all.tokens.size(); ++t) {
+      if (!all.tokens[t].logprob) continue;
+      sum += static_cast<double>(all.tokens[t].logprob->logprob);
+      ++count;
+    }
+    return count == 0 ? -std::numeric_limits<double>::infinity() : sum / static_cast<double>(count);
+  };
+  std::vector<size_t> out;
+  for (size_t first = 0; first < choices_.size(); first += static_cast<size_t>(params_.best_of)) {
+    std::vector<std::pair<double, size_t>> ranked;  // ascending: the best has the smallest
+    for (size_t i = first; i < first + static_cast<size_t>(params_.best_of); ++i) ranked.emplace_back(-mean(i), i);
+    if (params_.best_of > params_.n) std::sort(ranked.begin(), ranked.end());
+    for (int i = 0; i < params_.n; ++i) out.push_back(ranked[static_cast<size_t>(i)].second);
+  }
+  return out;
+}
+
 OrderedJson Generation::body_json() {
   OrderedJson list = OrderedJson::array();
-  for (size_t i = 0; i < choices_.size(); ++i) {
-    OrderedJson choice = whole_choice(shape_, names_, static_cast<int>(i), choices_[i].all);
+  for (const size_t i : best_choices()) {
+    OrderedJson choice = whole_choice(shape_, names_, static_cast<int>(list.size()), choices_[i].all);
     if (shape_.token_ids) choice["prompt_token_ids"] = prompts_[choices_[i].prompt].ids;
     list.push_back(std::move(choice));
   }

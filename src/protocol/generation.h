@@ -60,10 +60,10 @@ class Generation {
  private:
   struct Choice {
     size_t prompt = 0;  // index into prompts_
+    int index = 0;      // within its prompt
     engine::RequestId request = 0;
     ChoiceText text;
-    Piece all;  // not streaming: the pieces joined
-    std::vector<engine::TokenLogprob> prompt_logprobs;
+    Piece all;            // not streaming: the pieces joined
     bool opened = false;  // streaming: the role, or the echoed prompt, is out
     bool closed = false;  // the engine is done with it
   };
@@ -71,6 +71,8 @@ class Generation {
     std::vector<int32_t> ids;
     std::string text;                // shown by echo
     std::vector<ShownToken> tokens;  // for echo with log-probabilities; offsets filled in
+    std::vector<engine::TokenLogprob> logprobs;
+    int64_t cached_tokens = 0;
   };
 
   Generation(Model model, GenerationParams params, bool chat);
@@ -79,6 +81,7 @@ class Generation {
   void feed(size_t index, const engine::Output& output);
   bool ready_to_open(const Choice& choice) const;
   Piece opening(const Choice& choice) const;
+  std::vector<size_t> best_choices() const;
   void stream_piece(size_t index, Piece piece);
   void add_event(OrderedJson choice);
   void fail(ApiError error);
@@ -91,7 +94,7 @@ class Generation {
   ResponseHead head_;
   bool echo_ = false;
   std::vector<EncodedPrompt> prompts_;
-  std::vector<Choice> choices_;
+  std::vector<Choice> choices_;  // best_of per prompt
   std::shared_ptr<OutputQueue> queue_;
   std::vector<OrderedJson> chunks_;
   std::optional<ApiError> failed_;

@@ -61,6 +61,16 @@ void read_stop(Fields& f, GenerationParams* p) {
   }
 }
 
+void read_cache_salt(Fields& f, GenerationParams* p) {
+  auto salt = f.string("cache_salt");
+  if (!salt) return;
+  if (salt->empty() || salt->size() > kMaxSaltBytes) {
+    return f.fail(bad_value("cache_salt", fmt::format("a string of {} bytes", salt->size()),
+                            fmt::format("1 to {} bytes", kMaxSaltBytes)));
+  }
+  p->cache_salt = std::move(*salt);
+}
+
 void read_stream(Fields& f, GenerationParams* p) {
   p->stream = f.boolean("stream").value_or(false);
   const Json* options = f.object("stream_options");
@@ -101,9 +111,6 @@ void refuse_unsupported(Fields& f) {
     const Json* value = f.find(r.name);
     if (value && !is_empty_container(*value)) refuse(f, r.name, r.why);
   }
-  if (auto k = f.integer("min_tokens", 0, INT32_MAX); k && *k > 0) {
-    refuse(f, "min_tokens", "use logit_bias or ignore_eos to keep a model from stopping.");
-  }
   for (const char* name : {"tool_choice", "function_call"}) {
     const Json* choice = f.find(name);
     if (choice && *choice != "none" && *choice != "auto") refuse(f, name, "only \"none\" and \"auto\" are accepted.");
@@ -134,12 +141,22 @@ GenerationParams read_generation_params(Fields& f, const GenerationDefaults& def
   p.ignore_eos = f.boolean("ignore_eos").value_or(false);
   p.return_token_ids = f.boolean("return_token_ids").value_or(false);
   p.return_tokens_as_token_ids = f.boolean("return_tokens_as_token_ids").value_or(false);
-  p.n = static_cast<int>(f.integer("n", 1, kMaxChoices).value_or(1));
+  p.min_tokens = f.integer("min_tokens", 0, INT32_MAX).value_or(0);
+  p.priority = static_cast<int>(f.integer("priority", INT32_MIN, INT32_MAX).value_or(0));
+  read_cache_salt(f, &p);
+  p.n = p.best_of = static_cast<int>(f.integer("n", 1, kMaxChoices).value_or(1));
   const auto seed = f.integer("seed", INT64_MIN, INT64_MAX);
   p.seed_given = seed.has_value();
   p.sampling.seed = seed ? static_cast<uint64_t>(*seed) : random_seed();
   refuse_unsupported(f);
   return p;
+}
+
+void check_limits(Fields& f, const GenerationParams& p) {
+  if (p.max_tokens && p.min_tokens > *p.max_tokens) {
+    f.fail(bad_value("min_tokens", fmt::format("{}", p.min_tokens),
+                     fmt::format("at most the number of tokens asked for, {}", *p.max_tokens)));
+  }
 }
 
 }  // namespace mlc::protocol

@@ -17,7 +17,8 @@
 namespace mlc::protocol {
 
 inline constexpr int kMaxStops = 16;
-inline constexpr int kMaxChoices = 128;     // n, and n times the prompts of one request
+inline constexpr int kMaxChoices = engine::kMaxChoicesPerRequest;  // n or best_of, and that times the prompts
+inline constexpr size_t kMaxSaltBytes = 512;
 inline constexpr int kMaxTopLogprobs = 20;  // what the engine gives
 
 // What a model directory's generation config says; used for fields that a request leaves out.
@@ -34,7 +35,11 @@ struct GenerationParams {
   std::vector<std::string> stop;
   std::vector<int32_t> stop_token_ids;  // the request's own; ignore_eos does not touch them
   bool ignore_eos = false;              // the model's stop ids do not stop
+  int64_t min_tokens = 0;               // nothing ends the text before so many tokens
+  int priority = 0;                     // lower goes first
+  std::string cache_salt;               // prompts share computed prefixes with those of the same salt only
   int n = 1;
+  int best_of = 1;        // at least n: so many answers are made, and the n likeliest per token are given
   int num_logprobs = -1;  // -1: none, 0: the chosen token's, k: also the k most likely
   bool stream = false;
   bool include_usage = false;               // a last stream chunk with the counts
@@ -44,5 +49,7 @@ struct GenerationParams {
 
 // Reads all shared fields except the log-probability ones, which the two request kinds spell differently.
 GenerationParams read_generation_params(Fields& fields, const GenerationDefaults& defaults);
+// What the fields say together, once all of them are read.
+void check_limits(Fields& fields, const GenerationParams& params);
 
 }  // namespace mlc::protocol

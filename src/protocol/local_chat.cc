@@ -83,7 +83,7 @@ Result<ChatTurn> LocalChat::generate(std::vector<int32_t> prompt, bool continues
   if (auto e = check_ids(*model_, params_)) return as_error(*e);
   ChatTurn turn;
   turn.prompt_tokens = static_cast<int64_t>(prompt.size());
-  engine::Request request = make_request(*model_, params_, std::move(prompt), 0);
+  engine::Request request = make_request(*model_, params_, std::move(prompt));
   request.sampling.seed += turns_++;  // asking the same thing again may be answered differently
   auto bell = std::make_shared<Bell>();
   auto queue = std::make_shared<OutputQueue>(1, [bell] { bell->ring(); });

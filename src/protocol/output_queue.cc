@@ -14,6 +14,7 @@ void join(engine::Output* to, const engine::Output& from) {
   append(&to->prompt_logprobs, from.prompt_logprobs);
   to->finish_reason = from.finish_reason;
   to->error = from.error;
+  to->cached_prompt_tokens = from.cached_prompt_tokens;
   to->prompt_tokens = from.prompt_tokens;
   to->completion_tokens = from.completion_tokens;
   to->prefill_s = from.prefill_s;

@@ -84,15 +84,20 @@ ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Pr
   return ids;
 }
 
-engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt,
-                             int index) {
+engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt) {
   engine::Request r;
   r.prompt = std::move(prompt);
+  const auto& pinned = model.pinned_prefix;
+  const bool begins = r.prompt.size() >= pinned.size() && std::equal(pinned.begin(), pinned.end(), r.prompt.begin());
+  r.pin_tokens = begins && params.cache_salt.empty() ? static_cast<int64_t>(pinned.size()) : 0;
   r.sampling = params.sampling;
-  r.sampling.seed += static_cast<uint64_t>(index);
+  r.num_choices = params.best_of;
+  r.min_tokens = params.min_tokens;
+  r.priority = params.priority;
+  r.cache_salt = params.cache_salt;
   if (params.max_tokens) r.max_tokens = *params.max_tokens;
   r.stop_token_ids = params.stop_token_ids;
-  r.num_logprobs = params.num_logprobs;
+  r.num_logprobs = params.best_of > params.n ? std::max(0, params.num_logprobs) : params.num_logprobs;
   if (params.ignore_eos) return r;  // the request's own stops still hold
   const auto add = [&r](const std::vector<int32_t>& ids) {
     r.stop_token_ids.insert(r.stop_token_ids.end(), ids.begin(), ids.end());

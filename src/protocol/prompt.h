@@ -17,9 +17,8 @@ ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const Chat
 ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens,
                                               int64_t answer_tokens = 1, const std::string& param = "prompt");
 
-// What the engine is asked for, for choice `index` of a request: seed + index, the model's stop ids unless ignore_eos.
-engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt,
-                             int index);
+// What the engine is asked for: best_of choices, the model's stop ids unless ignore_eos.
+engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt);
 // Ids in logit_bias and stop_token_ids must be the model's.
 std::optional<ApiError> check_ids(const ServedModel& model, const GenerationParams& params);
 

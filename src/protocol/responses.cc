@@ -20,7 +20,8 @@ OrderedJson finish_json(engine::FinishReason reason) {
 OrderedJson Usage::json() const {
   return {{"prompt_tokens", prompt_tokens},
           {"completion_tokens", completion_tokens},
-          {"total_tokens", prompt_tokens + completion_tokens}};
+          {"total_tokens", prompt_tokens + completion_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", cached_tokens}}}};
 }
 
 const char* finish_name(engine::FinishReason reason) {

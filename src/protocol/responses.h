@@ -8,6 +8,7 @@ namespace mlc::protocol {
 struct Usage {
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
+  int64_t cached_tokens = 0;  // of the prompts: found in the prefix cache
   OrderedJson json() const;
 };
 

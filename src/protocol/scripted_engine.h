@@ -26,6 +26,8 @@ class ScriptedEngine : public engine::Engine {
     std::chrono::microseconds step{0};  // how long a step takes
     std::string fails{};                // non-empty: requests end with this error after one token
     int tokens_per_event = 1;           // how many tokens one Output carries
+    int64_t cached_tokens = 0;          // that the prefix cache is said to have had
+    bool counts_up = false;             // choice c adds c to each token of the reply, and its tokens are c / 8 likelier
   };
   static constexpr int32_t kBos = 256, kEos = 257, kVocab = 258;
 
@@ -46,13 +48,20 @@ class ScriptedEngine : public engine::Engine {
     r.script = script(request);
     r.request = std::move(request);
     r.on_output = std::move(on_output);
-    running_.emplace(last_id_, std::move(r));
+    for (int c = 0; c < r.request.num_choices; ++c) {
+      r.choice = c;
+      running_.emplace(std::pair(last_id_, c), r);
+    }
     wake_.notify_all();
     return last_id_;
   }
   void cancel(engine::RequestId id) override {
     std::lock_guard lock(mutex_);
-    const auto it = running_.find(id);
+    for (auto& [key, r] : running_) r.cancelled |= key.first == id;
+  }
+  void cancel(engine::RequestId id, int choice) override {
+    std::lock_guard lock(mutex_);
+    const auto it = running_.find({id, choice});
     if (it != running_.end()) it->second.cancelled = true;
   }
   engine::EngineStats stats() const override {
@@ -76,6 +85,7 @@ class ScriptedEngine : public engine::Engine {
  private:
   struct Running {
     engine::Request request;
+    int choice = 0;
     engine::OutputCallback on_output;
     std::vector<int32_t> script;
     int64_t made = 0;
@@ -103,9 +113,11 @@ class ScriptedEngine : public engine::Engine {
   // One event of one request; true when it was the last.
   bool advance(Running& r, engine::Output& out) const {
     out.id = r.request.id;
+    out.choice = r.choice;
+    out.cached_prompt_tokens = options_.cached_tokens;
     const int64_t prompt = static_cast<int64_t>(r.request.prompt.size());
     out.prompt_tokens = prompt;
-    if (r.made == 0 && r.request.prompt_logprobs) {
+    if (r.made == 0 && r.choice == 0 && r.request.prompt_logprobs) {
       for (int64_t i = 1; i < prompt; ++i) {
         out.prompt_logprobs.push_back(
             logprob(r.request.prompt[static_cast<size_t>(i)], i, std::max(0, r.request.num_logprobs)));
@@ -113,7 +125,8 @@ class ScriptedEngine : public engine::Engine {
     }
     if (r.request.max_tokens == 0) out.finish_reason = engine::FinishReason::kLength;
     for (int i = 0; i < options_.tokens_per_event && out.finish_reason == engine::FinishReason::kNone; ++i) {
-      const int32_t token = r.script[static_cast<size_t>(r.made) % r.script.size()];
+      int32_t token = r.script[static_cast<size_t>(r.made) % r.script.size()];
+      if (options_.counts_up && token < 256) token += r.choice;
       const auto& stops = r.request.stop_token_ids;
       ++r.made;
       if (r.cancelled) {
@@ -123,6 +136,9 @@ class ScriptedEngine : public engine::Engine {
       } else {
         out.tokens.push_back(token);
         if (r.request.num_logprobs >= 0) out.logprobs.push_back(logprob(token, r.made - 1, r.request.num_logprobs));
+        if (options_.counts_up && !out.logprobs.empty()) {
+          out.logprobs.back().logprob += 0.125f * static_cast<float>(r.choice);
+        }
         const bool full = r.made >= r.request.max_tokens || prompt + r.made >= options_.context;
         if (full) out.finish_reason = engine::FinishReason::kLength;
         if (!options_.fails.empty()) {
@@ -162,7 +178,7 @@ class ScriptedEngine : public engine::Engine {
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::map<engine::RequestId, Running> running_;
+  std::map<std::pair<engine::RequestId, int>, Running> running_;
   engine::RequestId last_id_ = 0;
   engine::Request last_request_;
   int64_t finished_ = 0, cancelled_ = 0, steps_ = 0;

@@ -30,9 +30,10 @@ struct ServedModel {
   // What ends a reply, unless ignore_eos, in addition to the chat template's own stops and the request's.
   std::vector<int32_t> stop_token_ids;
   std::vector<std::string> stop_strings;
-  std::string system_prompt;  // put in front of chats that bring no system message; may be empty
-  std::string fingerprint;    // system_fingerprint in responses
-  int64_t created = 0;        // seconds since 1970
+  std::string system_prompt;           // put in front of chats that bring no system message; may be empty
+  std::vector<int32_t> pinned_prefix;  // how prompts with it begin: the prefix cache keeps that for good; may be empty
+  std::string fingerprint;             // system_fingerprint in responses
+  int64_t created = 0;                 // seconds since 1970
 };
 
 class ModelList {

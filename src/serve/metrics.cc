@@ -55,6 +55,9 @@ const std::map<std::string, std::string> kVllmNames = {
     {"mlc_request_params_max_tokens", "vllm:request_params_max_tokens"},
     {"mlc_request_success_total", "vllm:request_success_total"},
     {"mlc_num_preemptions_total", "vllm:num_preemptions_total"},
+    {"mlc_spec_decode_drafts_total", "vllm:spec_decode_num_drafts_total"},
+    {"mlc_spec_decode_draft_tokens_total", "vllm:spec_decode_num_draft_tokens_total"},
+    {"mlc_spec_decode_accepted_tokens_total", "vllm:spec_decode_num_accepted_tokens_total"},
 };
 
 // Values that others count, read at each scrape.
@@ -94,13 +97,19 @@ const EngineMetric kEngineMetrics[] = {
        return s.kv_pages_total > 0 ? used / static_cast<double>(s.kv_pages_total) : 0;
      }},
     {"mlc_prefix_cache_queries_total", "Prompt tokens that were looked up in the prefix cache.", kCounter,
-     [](const engine::EngineStats& s) { return static_cast<double>(s.prefill_tokens + s.cached_prompt_tokens); }},
+     [](const engine::EngineStats& s) { return static_cast<double>(s.prompt_tokens); }},
     {"mlc_prefix_cache_hits_total", "Prompt tokens that the prefix cache had.", kCounter,
      [](const engine::EngineStats& s) { return static_cast<double>(s.cached_prompt_tokens); }},
     {"mlc_computed_prompt_tokens_total", "Prompt tokens computed, those computed again after a preemption included.",
      kCounter, [](const engine::EngineStats& s) { return static_cast<double>(s.prefill_tokens); }},
     {"mlc_num_preemptions_total", "Sequences put back because the KV cache was full.", kCounter,
      [](const engine::EngineStats& s) { return static_cast<double>(s.preemptions); }},
+    {"mlc_spec_decode_drafts_total", "Guesses that were checked, of one or more tokens each.", kCounter,
+     [](const engine::EngineStats& s) { return static_cast<double>(s.drafts.steps); }},
+    {"mlc_spec_decode_draft_tokens_total", "Tokens guessed.", kCounter,
+     [](const engine::EngineStats& s) { return static_cast<double>(s.drafts.drafted); }},
+    {"mlc_spec_decode_accepted_tokens_total", "Tokens guessed rightly.", kCounter,
+     [](const engine::EngineStats& s) { return static_cast<double>(s.drafts.accepted); }},
     {"mlc_engine_steps_total", "Steps of the engine.", kCounter,
      [](const engine::EngineStats& s) { return static_cast<double>(s.steps); }},
 };

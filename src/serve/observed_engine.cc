@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <limits>
+#include <vector>
 
 namespace mlc::serve {
 namespace {
@@ -10,7 +11,7 @@ using Clock = std::chrono::steady_clock;
 
 double seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
-// Lives in the sequence's callback: one thread at a time.
+// Of one choice. Lives in the request's callback: one thread at a time.
 class Observation {
  public:
   Observation(std::shared_ptr<Metrics::Model> metrics, int64_t max_tokens)
@@ -40,9 +41,9 @@ class Observation {
   }
 
  private:
-  const std::shared_ptr<Metrics::Model> metrics_;
-  const int64_t max_tokens_;
-  const Clock::time_point submitted_ = Clock::now();
+  std::shared_ptr<Metrics::Model> metrics_;
+  int64_t max_tokens_;
+  Clock::time_point submitted_ = Clock::now();
   Clock::time_point last_ = submitted_;
   int64_t tokens_ = 0;
 };
@@ -54,13 +55,15 @@ class ObservedEngine final : public engine::Engine {
 
   Result<engine::RequestId> submit(engine::Request request, engine::OutputCallback on_output) override {
     const bool bounded = request.max_tokens < std::numeric_limits<int64_t>::max();
-    auto seen = std::make_shared<Observation>(metrics_, bounded ? request.max_tokens : 0);
+    const Observation begun(metrics_, bounded ? request.max_tokens : 0);
+    auto seen = std::make_shared<std::vector<Observation>>(static_cast<size_t>(request.num_choices), begun);
     return engine_->submit(std::move(request), [seen, on_output = std::move(on_output)](const engine::Output& output) {
-      seen->see(output);
+      seen->at(static_cast<size_t>(output.choice)).see(output);
       on_output(output);
     });
   }
   void cancel(engine::RequestId id) override { engine_->cancel(id); }
+  void cancel(engine::RequestId id, int choice) override { engine_->cancel(id, choice); }
   engine::EngineStats stats() const override { return engine_->stats(); }
   void reset_stats() override { engine_->reset_stats(); }
   int64_t context_window_size() const override { return engine_->context_window_size(); }

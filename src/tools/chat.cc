@@ -111,6 +111,10 @@ class ChatLoop {
                     "decode_tokens_per_s {:.1f}\nkv_pages_free {}\nkv_pages_total {}\nsteps {}\n",
                     s.prefill_tokens, s.cached_prompt_tokens, s.decode_tokens, rate(s.prefill_tokens, s.prefill_s),
                     rate(s.decode_tokens, s.decode_s), s.kv_pages_free, s.kv_pages_total, s.steps));
+    if (s.drafts.steps == 0) return;
+    print_text(fmt::format("drafted_tokens {}\naccepted_tokens {}\naccepted_per_guess {:.2f}\n", s.drafts.drafted,
+                           s.drafts.accepted,
+                           static_cast<double>(s.drafts.accepted) / static_cast<double>(s.drafts.steps)));
   }
 
   void set(const std::string& list) {

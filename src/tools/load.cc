@@ -11,6 +11,8 @@
 #include "base/thread_pool.h"
 #include "compiler/build_id.h"
 #include "engine/cpu_runner.h"
+#include "engine/draft_model.h"
+#include "protocol/prompt.h"
 #include "runtime/module.h"
 #include "runtime/param_store.h"
 #include "tools/limits.h"
@@ -59,7 +61,99 @@ Result<engine::EngineOptions> engine_options(const LoadFlags& flags, const model
   if (flags.max_num_sequence > 0) o.max_num_sequence = flags.max_num_sequence;
   o.max_total_tokens = flags.max_total_tokens;
   o.prefix_cache = flags.prefix_cache;
+  o.max_recycled = flags.max_recycled;
+  o.mix_prefill = flags.mix_prefill;
+  o.draft_length = flags.spec_draft_length;
   return o;
+}
+
+// What of the memory share a draft model's cache gets.
+constexpr double kDraftShare = 0.25;
+
+Result<void> check_speculation(const LoadFlags& flags) {
+  const std::string& mode = flags.speculative_mode;
+  if (mode == "eagle" || mode == "medusa") {
+    return error(
+        "--speculative-mode {} needs heads trained for the model, which this version cannot run; use "
+        "small_draft or ngram",
+        mode);
+  }
+  if (mode != "disable" && mode != "ngram" && mode != "small_draft") {
+    return error("--speculative-mode is \"{}\", expected disable, ngram or small_draft", mode);
+  }
+  const size_t models = flags.additional_models.size();
+  if (mode == "small_draft" ? models != 1 : models != 0) {
+    return error("--additional-models names {} models; --speculative-mode {} takes {}", models, mode,
+                 mode == "small_draft" ? "one, the draft model" : "none");
+  }
+  return {};
+}
+
+struct LoadedRunner {
+  ModelDir dir;
+  std::unique_ptr<engine::CpuModelRunner> runner;
+};
+
+// Compiles and packs as needed.
+Result<LoadedRunner> load_runner(const compiler::Cache& cache, const LoadFlags& flags, const ModelFlags& model,
+                                 ModelDir dir, const std::shared_ptr<ThreadPool>& pool) {
+  MLC_TRY(std::string lib, find_library(cache, dir, model));
+  MLC_TRY(auto module, runtime::Module::load(lib));
+  const artifact::ModelFacts& facts = module->artifact().facts;
+  if (facts.vocab_size != dir.config.model.vocab_size || facts.quantization != dir.config.quantization) {
+    return error("{} was compiled for another model ({}, vocabulary {}); {} is {} with vocabulary {}", lib,
+                 facts.quantization, facts.vocab_size, dir.dir, dir.config.quantization, dir.config.model.vocab_size);
+  }
+  auto params = load_params(cache, dir, *module, *pool, flags.mlock);
+  if (!params && dir.converted && params.error().code == ErrorCode::kCorrupt) {
+    log::info("{}; converting again", params.error().message);
+    MLC_TRY(dir, convert_again(cache, dir, model));
+    params = load_params(cache, dir, *module, *pool, flags.mlock);
+  }
+  if (!params) return params.error();
+  MLC_TRY(auto target, resolve_device(model));
+  MLC_TRY(auto limits, profile_limits(target, *pool));
+  auto runner = std::make_unique<engine::CpuModelRunner>(module, *params, pool, false, limits);
+  return LoadedRunner{std::move(dir), std::move(runner)};
+}
+
+// Null: no speculation.
+Result<std::unique_ptr<engine::DraftSource>> load_drafts(const compiler::Cache& cache, const LoadFlags& flags,
+                                                         const engine::RunnerLimits& served,
+                                                         const engine::EngineOptions& options, double share,
+                                                         const std::shared_ptr<ThreadPool>& pool) {
+  if (flags.speculative_mode == "ngram") return engine::make_ngram_draft();
+  if (flags.speculative_mode != "small_draft") return std::unique_ptr<engine::DraftSource>();
+  ModelFlags model = flags.model;
+  const std::string& named = flags.additional_models.front();
+  const size_t comma = named.find(',');
+  model.model = named.substr(0, comma);
+  model.model_lib = comma == std::string::npos ? "" : named.substr(comma + 1);
+  model.quantization.clear();  // the draft model's own
+  MLC_TRY(ModelDir dir, open_model_dir(cache, model));
+  MLC_TRY(LoadedRunner draft, load_runner(cache, flags, model, std::move(dir), pool));
+  draft.runner->set_memory_share(share);
+  engine::ModelDraftOptions o;
+  o.max_sequences = options.max_num_sequence;
+  o.context_window = served.context_window;
+  o.vocab_size = served.vocab_size;
+  auto source = engine::make_model_draft(std::move(draft.runner), o);
+  if (!source) return error(source.error().code, "--additional-models {}: {}", model.model, source.error().message);
+  return source;
+}
+
+// How all prompts with the server's system message begin: what two of them have in common.
+std::vector<int32_t> system_prefix(const protocol::ServedModel& m) {
+  if (m.system_prompt.empty() || !m.tokenizer || !m.chat_template) return {};
+  const auto encode = [&m](const char* user) {
+    protocol::ChatRequest request;
+    request.messages = OrderedJson::array({{{"role", "user"}, {"content", user}}});
+    return protocol::encode_chat(m, request);
+  };
+  const auto a = encode("a"), b = encode("1");
+  if (!a || !b) return {};  // the template will say so to who asks
+  const auto end = a->begin() + static_cast<std::ptrdiff_t>(std::min(a->size(), b->size()));
+  return {a->begin(), std::mismatch(a->begin(), end, b->begin()).first};
 }
 
 protocol::GenerationDefaults generation_defaults(const model::SamplingDefaults& s) {
@@ -120,41 +214,47 @@ CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags) {
   app.add_option("--chat-template", flags.chat_template, "Jinja or MLC conversation template file");
   app.add_option("--system-prompt", flags.system_prompt, "System message for chats that bring none");
   app.add_flag("--mlock", flags.mlock, "Keep the weights in memory");
+  app.add_option("--gpu-memory-utilization", flags.memory_share,
+                 fmt::format("The share of the available memory that the KV cache may take, more than 0 and at most 1; "
+                             "default: {}",
+                             engine::kDefaultMemoryShare))
+      ->check(CLI::Range(0.01, 1.0));
+  app.add_option("--speculative-mode", flags.speculative_mode,
+                 "Guess tokens and check several at once; the text stays the same. ngram: what followed the same words "
+                 "before; small_draft: the model of --additional-models; disable")
+      ->capture_default_str();
+  app.add_option("--additional-models", flags.additional_models,
+                 "PATH or PATH,LIB: the smaller model of the same family that guesses")
+      ->allow_extra_args(false);
+  app.add_option("--spec-draft-length", flags.spec_draft_length,
+                 fmt::format("Tokens guessed at a time, at most {}; 0: as it pays off", engine::kMaxDraft))
+      ->check(CLI::Range(int64_t{0}, engine::kMaxDraft))
+      ->capture_default_str();
   return model;
 }
 
 Result<protocol::ServedModel> load_model(const LoadFlags& flags) {
   MLC_TRY(auto cache, compiler::Cache::open());
+  MLC_TRY_VOID(check_speculation(flags));
   MLC_TRY(ModelDir dir, open_model_dir(cache, flags.model));
   // What is cheap to find wrong comes before what takes long.
   MLC_TRY(engine::EngineOptions options, engine_options(flags, dir.config));
   protocol::ServedModel m;
   MLC_TRY_VOID(load_text(flags, dir, m));
-  MLC_TRY(std::string lib, find_library(cache, dir, flags.model));
-  MLC_TRY(auto module, runtime::Module::load(lib));
-  const artifact::ModelFacts& facts = module->artifact().facts;
-  if (facts.vocab_size != dir.config.model.vocab_size || facts.quantization != dir.config.quantization) {
-    return error("{} was compiled for another model ({}, vocabulary {}); {} is {} with vocabulary {}", lib,
-                 facts.quantization, facts.vocab_size, dir.dir, dir.config.quantization, dir.config.model.vocab_size);
-  }
   auto pool = make_workers(flags.model.threads);
-  auto params = load_params(cache, dir, *module, *pool, flags.mlock);
-  if (!params && dir.converted && params.error().code == ErrorCode::kCorrupt) {
-    log::info("{}; converting again", params.error().message);
-    MLC_TRY(dir, convert_again(cache, dir, flags.model));
-    params = load_params(cache, dir, *module, *pool, flags.mlock);
-  }
-  if (!params) return params.error();
-  MLC_TRY(auto target, resolve_device(flags.model));
-  MLC_TRY(auto limits, profile_limits(target, *pool));
-  MLC_TRY(auto engine, engine::Engine::create(
-                           std::make_unique<engine::CpuModelRunner>(module, *params, pool, false, limits), options));
+  MLC_TRY(LoadedRunner served, load_runner(cache, flags, flags.model, std::move(dir), pool));
+  const double share = flags.memory_share > 0 ? flags.memory_share : engine::kDefaultMemoryShare;
+  const bool shares = flags.speculative_mode == "small_draft";
+  served.runner->set_memory_share(shares ? share * (1 - kDraftShare) : share);
+  MLC_TRY(auto drafts, load_drafts(cache, flags, served.runner->limits(), options, share * kDraftShare, pool));
+  MLC_TRY(auto engine, engine::Engine::create(std::move(served.runner), options, std::move(drafts)));
   m.engine = std::move(engine);
   m.id = flags.served_model_name.empty() ? default_name(flags.model.model) : flags.served_model_name;
   m.path = flags.model.model;
-  m.defaults = generation_defaults(dir.config.sampling);
-  for (int64_t id : dir.config.eos_token_ids) m.stop_token_ids.push_back(static_cast<int32_t>(id));
+  m.defaults = generation_defaults(served.dir.config.sampling);
+  for (int64_t id : served.dir.config.eos_token_ids) m.stop_token_ids.push_back(static_cast<int32_t>(id));
   m.system_prompt = flags.system_prompt;
+  m.pinned_prefix = system_prefix(m);
   m.fingerprint = "mlc_" + compiler::build_id().substr(0, 10);
   m.created = static_cast<int64_t>(std::time(nullptr));
   return m;

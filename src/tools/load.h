@@ -21,6 +21,12 @@ struct LoadFlags {
   int64_t max_num_sequence = 0;   // 0: by mode
   int64_t max_total_tokens = 0;   // 0: by mode and memory
   bool prefix_cache = true;
+  int64_t max_recycled = -1;                   // ended sequences whose pages the prefix cache keeps; -1: no limit
+  bool mix_prefill = true;                     // --prefill-mode hybrid
+  std::string speculative_mode = "disable";    // disable, ngram or small_draft
+  std::vector<std::string> additional_models;  // PATH or PATH,LIB: the draft model
+  int64_t spec_draft_length = 0;               // 0: adaptive
+  double memory_share = 0;                     // --gpu-memory-utilization; 0: the default
 };
 
 // The flags of LoadFlags that every command with an engine has.

@@ -8,8 +8,16 @@
 
 namespace mlc::tools {
 
-Result<std::map<std::string, int64_t>> parse_overrides(const std::string& text, const std::vector<std::string>& known) {
-  std::map<std::string, int64_t> out;
+namespace {
+
+template <typename T>
+bool parse_whole(const std::string& text, T* value) {
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  return ec == std::errc() && end == text.data() + text.size();
+}
+
+Result<std::map<std::string, std::string>> split(const std::string& text, const std::vector<std::string>& known) {
+  std::map<std::string, std::string> out;
   std::stringstream list(text);
   for (std::string item; std::getline(list, item, ';');) {
     if (item.empty()) continue;
@@ -19,14 +27,56 @@ Result<std::map<std::string, int64_t>> parse_overrides(const std::string& text, 
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       return error("--overrides: the key \"{}\" is unknown; known are {}", key, fmt::join(known, ", "));
     }
-    int64_t number = 0;
-    auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (ec != std::errc() || end != value.data() + value.size() || number <= 0) {
-      return error("--overrides: {} is \"{}\", expected a positive integer", key, value);
-    }
-    out[key] = number;
+    out[key] = value;
   }
   return out;
+}
+
+}  // namespace
+
+Result<std::map<std::string, int64_t>> parse_overrides(const std::string& text, const std::vector<std::string>& known) {
+  MLC_TRY(auto values, split(text, known));
+  std::map<std::string, int64_t> out;
+  for (const auto& [key, value] : values) {
+    if (!parse_whole(value, &out[key]) || out[key] <= 0) {
+      return error("--overrides: {} is \"{}\", expected a positive integer", key, value);
+    }
+  }
+  return out;
+}
+
+Result<Overrides> Overrides::parse(const std::string& text, const std::vector<std::string>& known) {
+  Overrides o;
+  MLC_TRY(o.values_, split(text, known));
+  return o;
+}
+
+Result<void> Overrides::read(const std::string& key, int64_t low, int64_t* field) const {
+  const auto it = values_.find(key);
+  if (it == values_.end()) return {};
+  int64_t value = 0;
+  if (parse_whole(it->second, &value) && value >= low) {
+    *field = value;
+    return {};
+  }
+  if (low == 1) return error("--overrides: {} is \"{}\", expected a positive integer", key, it->second);
+  return error("--overrides: {} is \"{}\", expected an integer, at least {}", key, it->second, low);
+}
+
+Result<void> Overrides::read(const std::string& key, double low, double high, double* field) const {
+  const auto it = values_.find(key);
+  if (it == values_.end()) return {};
+  double value = 0;
+  if (parse_whole(it->second, &value) && value >= low && value <= high) {
+    *field = value;
+    return {};
+  }
+  return error("--overrides: {} is \"{}\", expected a number from {} to {}", key, it->second, low, high);
+}
+
+void Overrides::read(const std::string& key, std::string* field) const {
+  const auto it = values_.find(key);
+  if (it != values_.end()) *field = it->second;
 }
 
 }  // namespace mlc::tools

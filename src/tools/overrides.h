@@ -15,4 +15,16 @@ namespace mlc::tools {
 // Values are positive integers. An unknown key names the ones that are known.
 Result<std::map<std::string, int64_t>> parse_overrides(const std::string& text, const std::vector<std::string>& known);
 
+// The same list with values of several kinds, each asked for by name; an absent key leaves its field as it is.
+class Overrides {
+ public:
+  static Result<Overrides> parse(const std::string& text, const std::vector<std::string>& known);
+  Result<void> read(const std::string& key, int64_t low, int64_t* field) const;
+  Result<void> read(const std::string& key, double low, double high, double* field) const;
+  void read(const std::string& key, std::string* field) const;
+
+ private:
+  std::map<std::string, std::string> values_;
+};
+
 }  // namespace mlc::tools

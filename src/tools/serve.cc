@@ -1,5 +1,6 @@
 // mlc_llm serve
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include "base/event_log.h"
 #include "base/log.h"
 #include "compiler/build_id.h"
+#include "engine/cpu_runner.h"
 #include "serve/http_server.h"
 #include "serve/observed_engine.h"
 #include "tools/command.h"
@@ -24,7 +26,7 @@ struct Options {
   LoadFlags load;
   serve::ServerOptions server;
   std::vector<std::string> more_models;
-  std::string overrides, prefix_cache_mode = "radix";
+  std::string overrides, prefix_cache_mode = "radix", prefill_mode = "hybrid";
   std::string log_format = "text", metrics_compat;
   std::string origins = "[]", methods = "[\"*\"]", headers = "[\"*\"]";
 };
@@ -76,6 +78,9 @@ Result<void> load_and_set(const Options& o, const std::vector<std::string>& path
     const auto begin = std::chrono::steady_clock::now();
     LoadFlags flags = o.load;
     flags.model.model = path;
+    // Memory is taken when a cache fills up, so each model would count on all of it.
+    const double share = flags.memory_share > 0 ? flags.memory_share : engine::kDefaultMemoryShare;
+    flags.memory_share = share / static_cast<double>(paths.size());
     MLC_TRY(protocol::ServedModel model, load_model(flags));
     const std::string id = model.id;
     if (models.find(id, /*exact=*/true))
@@ -92,15 +97,39 @@ Result<void> load_and_set(const Options& o, const std::vector<std::string>& path
   return {};
 }
 
+const std::vector<std::string> kOverrides = {"max_num_sequence",       "max_total_seq_length",
+                                             "prefill_chunk_size",     "context_window_size",
+                                             "gpu_memory_utilization", "spec_draft_length",
+                                             "prefix_cache_mode",      "prefix_cache_max_num_recycling_seqs",
+                                             "prefill_mode",           "opt"};
+
+Result<void> one_of(const char* name, const std::string& value, std::vector<std::string> known) {
+  if (std::find(known.begin(), known.end(), value) != known.end()) return {};
+  return error("{} is \"{}\", expected {}", name, value, fmt::join(known, " or "));
+}
+
+Result<void> apply_overrides(Options* o) {
+  MLC_TRY(const Overrides given, Overrides::parse(o->overrides, kOverrides));
+  LoadFlags& l = o->load;
+  MLC_TRY_VOID(given.read("max_num_sequence", 1, &l.max_num_sequence));
+  MLC_TRY_VOID(given.read("max_total_seq_length", 1, &l.max_total_tokens));
+  MLC_TRY_VOID(given.read("prefill_chunk_size", 1, &l.model.prefill_chunk_size));
+  MLC_TRY_VOID(given.read("context_window_size", 1, &l.model.context_window_size));
+  MLC_TRY_VOID(given.read("gpu_memory_utilization", 0.01, 1.0, &l.memory_share));
+  MLC_TRY_VOID(given.read("spec_draft_length", 0, &l.spec_draft_length));
+  MLC_TRY_VOID(given.read("prefix_cache_max_num_recycling_seqs", -1, &l.max_recycled));
+  given.read("prefix_cache_mode", &o->prefix_cache_mode);
+  given.read("prefill_mode", &o->prefill_mode);
+  given.read("opt", &l.model.opt);
+  MLC_TRY_VOID(one_of("prefix_cache_mode", o->prefix_cache_mode, {"radix", "disable"}));
+  MLC_TRY_VOID(one_of("prefill_mode", o->prefill_mode, {"hybrid", "chunked"}));
+  l.prefix_cache = o->prefix_cache_mode == "radix";
+  l.mix_prefill = o->prefill_mode == "hybrid";
+  return {};
+}
+
 Result<int> run_server(Options o) {
-  MLC_TRY(auto overrides, parse_overrides(o.overrides, {"max_num_sequence", "max_total_seq_length",
-                                                        "prefill_chunk_size", "context_window_size"}));
-  auto get = [&](const char* key) { return overrides.count(key) ? overrides[key] : 0; };
-  o.load.max_num_sequence = get("max_num_sequence");
-  o.load.max_total_tokens = get("max_total_seq_length");
-  o.load.model.prefill_chunk_size = get("prefill_chunk_size");
-  o.load.model.context_window_size = get("context_window_size");
-  o.load.prefix_cache = o.prefix_cache_mode == "radix";
+  MLC_TRY_VOID(apply_overrides(&o));
   MLC_TRY(o.server.cors.origins, string_list("--allow-origins", o.origins));
   MLC_TRY(o.server.cors.methods, string_list("--allow-methods", o.methods));
   MLC_TRY(o.server.cors.headers, string_list("--allow-headers", o.headers));
@@ -141,10 +170,13 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
   app.add_option("--served-model-name", o->load.served_model_name, "The model's id in the API; default: its directory");
   app.add_option("--mode", o->load.mode, "local (8 sequences at once), interactive (1) or server (up to 64)")
       ->capture_default_str();
-  app.add_option("--overrides", o->overrides,
-                 "k=v;k=v with max_num_sequence, max_total_seq_length, prefill_chunk_size, context_window_size");
+  app.add_option("--overrides", o->overrides, "k=v;k=v with " + fmt::format("{}", fmt::join(kOverrides, ", ")));
   app.add_option("--prefix-cache-mode", o->prefix_cache_mode, "radix: reuse the prefixes of earlier prompts; disable")
       ->check(CLI::IsMember({"radix", "disable"}))
+      ->capture_default_str();
+  app.add_option("--prefill-mode", o->prefill_mode,
+                 "hybrid: prompts and running answers share steps; chunked: they take turns")
+      ->check(CLI::IsMember({"hybrid", "chunked"}))
       ->capture_default_str();
   app.add_option("--host", o->server.host, "Address to listen on")->capture_default_str();
   app.add_option("--port", o->server.port, "Port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
