@@ -162,6 +162,31 @@ TEST(Decide, TheDatabaseComesFirstThenTheShippedDefaultsThenTheRule) {
   }
 }
 
+// The tile of the reduction loop is a random variable of every matmul; records and defaults name its inner part, so
+// that one default serves kernels of many sizes, and files written when it was a plain number mean the same.
+TEST(Decide, ATileOfTheReductionLoop) {
+  const CompileOptions o = options();
+  for (const char* scheme : {"q4f16_1", "q0bf16", "q0f32"}) {
+    auto kernels = model_kernels(small_config(), scheme, o);
+    ASSERT_TRUE(kernels) << kernels.error().message;
+    int matmuls = 0;
+    for (const ir::PrimFunc& f : kernels->module.functions) {
+      if (std::get<std::string>(f.attrs.at("rule")) != "matmul") continue;
+      ++matmuls;
+      auto s = schedule::schedule_func(f, o.target, {{"steps_per_trip", {2}}});
+      ASSERT_TRUE(s) << f.name << ": " << s.error().message;
+      const std::string trace = schedule::print(s->trace());
+      EXPECT_NE(trace.find("= sample_perfect_tile(\"steps_per_trip\", "), std::string::npos) << trace;
+      EXPECT_EQ(schedule::decisions_of(s->trace()).at("steps_per_trip"), std::vector<int64_t>{2});
+      auto again = schedule::replay(f, *schedule::parse_trace(trace));
+      ASSERT_TRUE(again) << again.error().message;
+      EXPECT_TRUE(ir::structural_equal(again->func(), s->func())) << f.name;
+      EXPECT_FALSE(schedule::schedule_func(f, o.target, {{"steps_per_trip", {5}}})) << "larger than allowed";
+    }
+    EXPECT_GT(matmuls, 4) << scheme;
+  }
+}
+
 TEST(Decide, ARecordThatDoesNotFitIsLeftAside) {
   CompileOptions o = options();
   auto kernels = model_kernels(small_config(), "q4f16_1", o);

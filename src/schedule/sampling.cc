@@ -1,6 +1,8 @@
 #include "schedule/sampling.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 namespace mlc::schedule {
 
@@ -29,17 +31,35 @@ Result<int64_t> choose(Schedule& s, const Decisions& d, const Categorical& varia
   return s.value(v);
 }
 
+namespace {
+
+// The parts of a tile of `extent` whose inner ones are decided. Where they do not divide it, the product differs, which
+// sample_perfect_tile refuses.
+std::vector<int64_t> whole_tile(int64_t extent, const std::vector<int64_t>& inner) {
+  int64_t outermost = extent;
+  for (int64_t f : inner) outermost = std::max<int64_t>(1, outermost / std::max<int64_t>(1, f));
+  std::vector<int64_t> tile = {outermost};
+  tile.insert(tile.end(), inner.begin(), inner.end());
+  return tile;
+}
+
+}  // namespace
+
 Result<std::vector<int64_t>> choose_tile(Schedule& s, const Decisions& d, const std::string& name, LoopRef loop,
-                                         int64_t max_innermost, std::vector<int64_t> by_hand) {
-  std::vector<int64_t> decision = std::move(by_hand);
-  if (auto it = d.find(name); it != d.end()) {
-    if (it->second.size() != decision.size()) {
-      return error("{}: {} parts are decided, {} are needed", name, it->second.size(), decision.size());
-    }
-    decision = it->second;
+                                         int64_t max_innermost, const std::vector<int64_t>& by_hand) {
+  MLC_CHECK(decisions_of(s.trace()).count(name) == 0, "{} is chosen twice", name);
+  MLC_CHECK(!by_hand.empty(), "{}: a tile needs two parts", name);
+  const auto it = d.find(name);
+  const std::vector<int64_t>& inner = it == d.end() ? by_hand : it->second;
+  if (inner.size() != by_hand.size()) {
+    return error("{}: {} inner parts are decided, {} are needed", name, inner.size(), by_hand.size());
   }
-  MLC_TRY(auto values, s.sample_perfect_tile(name, loop, max_innermost, decision));
-  return decision;
+  const ir::For* at = s.find(loop);
+  const int64_t* extent = at == nullptr ? nullptr : ir::as_const_int(at->extent);
+  if (extent == nullptr) return error("{}: the loop has no constant extent", name);
+  std::vector<int64_t> tile = whole_tile(*extent, inner);
+  MLC_TRY(auto values, s.sample_perfect_tile(name, loop, max_innermost, tile));
+  return tile;
 }
 
 namespace {
@@ -54,9 +74,13 @@ void for_each_sample(T& trace, F&& f) {
 }
 
 std::vector<int64_t> decision_of(const SampleCategorical& x) { return {x.decision}; }
-std::vector<int64_t> decision_of(const SamplePerfectTile& x) { return x.decision; }
+std::vector<int64_t> inner_parts(const std::vector<int64_t>& tile) { return {tile.begin() + 1, tile.end()}; }
+int64_t extent_of(const SamplePerfectTile& x) {
+  return std::accumulate(x.decision.begin(), x.decision.end(), int64_t{1}, std::multiplies<>());
+}
+std::vector<int64_t> decision_of(const SamplePerfectTile& x) { return inner_parts(x.decision); }
 void decide(SampleCategorical& x, const std::vector<int64_t>& d) { x.decision = d.at(0); }
-void decide(SamplePerfectTile& x, const std::vector<int64_t>& d) { x.decision = d; }
+void decide(SamplePerfectTile& x, const std::vector<int64_t>& d) { x.decision = whole_tile(extent_of(x), d); }
 
 RandomVariable variable_of(const SampleCategorical& x) {
   RandomVariable v{x.name, {}, x.probabilities};
@@ -64,9 +88,10 @@ RandomVariable variable_of(const SampleCategorical& x) {
   return v;
 }
 RandomVariable variable_of(const SamplePerfectTile& x) {
-  int64_t extent = 1;
-  for (int64_t f : x.decision) extent *= f;
-  RandomVariable v{x.name, perfect_tiles(extent, x.decision.size(), x.max_innermost), {}};
+  RandomVariable v{x.name, {}, {}};
+  for (const auto& tile : perfect_tiles(extent_of(x), x.decision.size(), x.max_innermost)) {
+    v.values.push_back(inner_parts(tile));
+  }
   v.probabilities.assign(v.values.size(), 1.0 / static_cast<double>(v.values.size()));
   return v;
 }

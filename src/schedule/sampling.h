@@ -20,8 +20,9 @@
 
 namespace mlc::schedule {
 
-// By the name of the random variable; one number for sample_categorical, one per part for sample_perfect_tile. Empty:
-// what was chosen by hand.
+// By the name of the random variable: one number for sample_categorical; for sample_perfect_tile the parts behind the
+// outermost, which follows from the extent, so that a decision may serve loops of several extents. Empty: what was
+// chosen by hand.
 using Decisions = std::map<std::string, std::vector<int64_t>>;
 std::string print(const Decisions& d);  // "column_blocks=4 rows=6,8"; "by hand" when empty
 
@@ -31,9 +32,10 @@ struct Categorical {
 };
 // The decision for this variable, or `by_hand` (one of the candidates). Fails when the decision is no candidate.
 Result<int64_t> choose(Schedule& s, const Decisions& d, const Categorical& variable, int64_t by_hand);
-// The same for factors of a loop's extent; `by_hand` has as many parts as are wanted.
+// The same for factors of a loop's constant extent: all parts, outermost first; `by_hand` has those behind the
+// outermost (at least one). Fails when they do not divide the extent or the innermost is larger than allowed.
 Result<std::vector<int64_t>> choose_tile(Schedule& s, const Decisions& d, const std::string& name, LoopRef loop,
-                                         int64_t max_innermost, std::vector<int64_t> by_hand);
+                                         int64_t max_innermost, const std::vector<int64_t>& by_hand);
 
 // What the sampling instructions of a trace decided.
 Decisions decisions_of(const Trace& trace);

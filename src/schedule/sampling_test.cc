@@ -39,14 +39,14 @@ TEST(Sampling, PerfectTilesAreAllFactorizations) {
 
 TEST(Sampling, TheTraceDescribesTheSpace) {
   const Schedule s = tiled();
-  EXPECT_EQ(decisions_of(s.trace()), (Decisions{{"columns", {6, 8}}, {"rows", {4}}}));
+  EXPECT_EQ(decisions_of(s.trace()), (Decisions{{"columns", {8}}, {"rows", {4}}}));
   const std::vector<RandomVariable> v = random_variables(s.trace());
   ASSERT_EQ(v.size(), 2u);
   EXPECT_EQ(v[0].name, "columns");
-  EXPECT_EQ(v[0].values, perfect_tiles(48, 2, 16));
+  EXPECT_EQ(v[0].values, (std::vector<std::vector<int64_t>>{{16}, {12}, {8}, {6}, {4}, {3}, {2}, {1}}));
   EXPECT_EQ(v[1].values, (std::vector<std::vector<int64_t>>{{2}, {4}, {8}}));
   EXPECT_EQ(v[1].probabilities, (std::vector<double>{0.5, 0.25, 0.25}));
-  EXPECT_EQ(print(decisions_of(s.trace())), "columns=6,8 rows=4");
+  EXPECT_EQ(print(decisions_of(s.trace())), "columns=8 rows=4");
 }
 
 TEST(Sampling, MutationChangesOneDecisionAndSamplingReachesAll) {
@@ -77,7 +77,7 @@ TEST(Sampling, ATraceReplaysWithOtherDecisions) {
     EXPECT_EQ(decisions_of(other->trace()), d);
     // The splits took the sampled factors.
     const std::string text = print(other->func());
-    EXPECT_NE(text.find(fmt::format("0 +: {} {{", d.at("columns")[1])), std::string::npos) << text;
+    EXPECT_NE(text.find(fmt::format("0 +: {} {{", d.at("columns")[0])), std::string::npos) << text;
     EXPECT_TRUE(testing::same_meaning(before, other->func(), {7}, 1)) << text;
   }
 }
@@ -115,10 +115,15 @@ TEST(Sampling, ARuleTakesWhatIsDecidedOrWhatWasChosenByHand) {
   EXPECT_NE(no_candidate.error().message.find("3 is no candidate"), std::string::npos);
   EXPECT_FALSE(choose(s, {{"d", {1, 2}}}, {"d", {1, 2, 4}}, 2));
   const LoopRef columns = s.loops(*s.block("C"))->at(1);
-  EXPECT_EQ(choose_tile(s, {}, "t", columns, 16, {3, 16}).value(), (std::vector<int64_t>{3, 16}));
-  EXPECT_EQ(choose_tile(s, {{"u", {6, 8}}}, "u", columns, 16, {3, 16}).value(), (std::vector<int64_t>{6, 8}));
-  EXPECT_FALSE(choose_tile(s, {{"v", {48}}}, "v", columns, 16, {3, 16}));
-  EXPECT_EQ(decisions_of(s.trace()), (Decisions{{"a", {2}}, {"b", {4}}, {"t", {3, 16}}, {"u", {6, 8}}}));
+  EXPECT_EQ(choose_tile(s, {}, "t", columns, 16, {16}).value(), (std::vector<int64_t>{3, 16}));
+  EXPECT_EQ(choose_tile(s, {{"u", {8}}}, "u", columns, 16, {16}).value(), (std::vector<int64_t>{6, 8}));
+  EXPECT_EQ(choose_tile(s, {{"w", {2, 4}}}, "w", columns, 16, {1, 1}).value(), (std::vector<int64_t>{6, 2, 4}));
+  // 48 is too large, 5 and 2^40 do not divide, 0 and -8 are no factors, two parts are one too many.
+  for (const std::vector<int64_t>& bad : {std::vector<int64_t>{48}, {5}, {int64_t{1} << 40}, {0}, {-8}, {6, 8}, {}}) {
+    EXPECT_FALSE(choose_tile(s, {{"v", bad}}, "v", columns, 16, {16})) << bad.size();
+  }
+  EXPECT_FALSE(choose_tile(s, {}, "x", s.loops(*s.block("C"))->at(0), 16, {1})) << "no constant extent";
+  EXPECT_EQ(decisions_of(s.trace()), (Decisions{{"a", {2}}, {"b", {4}}, {"t", {16}}, {"u", {8}}, {"w", {2, 4}}}));
 }
 
 TEST(Sampling, DecisionsThatDoNotFitAreLeftAside) {

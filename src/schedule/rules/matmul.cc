@@ -69,6 +69,8 @@ constexpr int64_t kGroupsAhead = 8;     // 2 KB of 4-bit codes
 constexpr int64_t kElementsAhead = 64;  // 2 KB of 16-bit floats
 constexpr int64_t kPairsAhead = 32;     // 2 KB of words of two bf16
 
+constexpr int64_t kStepsPerTrip = 4;  // reduction steps, at most: more only makes code longer
+
 Result<void> prefetch_into(Schedule& s, LoopRef loop, int64_t ahead) {
   if (ahead == 0) return {};
   const ir::PrimFunc f = s.func();
@@ -90,11 +92,11 @@ Result<void> stream_weights(Schedule& s, const Decisions& decisions, LoopRef col
   const ir::PrimFunc f = s.func();
   const bool words = std::any_of(f.buffers.begin(), f.buffers.end(),
                                  [](const ir::Buffer& b) { return b->dtype == DType::u32() && b->shape.size() == 4; });
-  const int64_t by_hand = words && !names.dequantize.empty() ? 2 : 1;
-  MLC_TRY(const int64_t per_trip,
-          choose(s, decisions, {"steps_per_trip", divisors(steps, 4)}, steps % by_hand == 0 ? by_hand : 1));
+  const int64_t by_hand = words && !names.dequantize.empty() && steps % 2 == 0 ? 2 : 1;
+  MLC_TRY(const auto tile, choose_tile(s, decisions, "steps_per_trip", reduction, kStepsPerTrip, {by_hand}));
+  const int64_t per_trip = tile.back();
   if (per_trip > 1) {
-    MLC_TRY(auto parts, s.split(reduction, {-1, per_trip}));
+    MLC_TRY(auto parts, s.split(reduction, {tile[0], per_trip}));
     MLC_TRY_VOID(s.unroll(parts[1]));
     reduction = parts[0];
   }
