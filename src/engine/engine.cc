@@ -42,7 +42,9 @@ struct Live {
   std::shared_ptr<const Request> request;
   OutputCallback on_output;
   std::vector<Choice> choices;
-  size_t num_open = 0;  // choices without a last output
+  size_t num_open = 0;        // choices without a last output
+  std::vector<float> pooled;  // sum of hidden states, for embeddings
+  int64_t num_pooled = 0;
   bool cancelled = false;
   bool started = false;
   Clock::time_point first_step;
@@ -69,6 +71,7 @@ class EngineImpl : public Engine {
     MLC_TRY_VOID(check(request));
     const RequestId id = next_id_.fetch_add(1);
     request.id = id;
+    if (request.pooling == Pooling::kMean) request.prompt_logprobs = true;  // each of the prompt's rows is looked at
     post(Submission{std::make_shared<const Request>(std::move(request)), std::move(on_output)});
     return id;
   }
@@ -96,6 +99,7 @@ class EngineImpl : public Engine {
 
   int64_t context_window_size() const override { return scheduler_.config().context_window; }
   int64_t vocab_size() const override { return limits_.vocab_size; }
+  int64_t hidden_size() const override { return limits_.hidden_size; }
 
  private:
   Result<void> check(const Request& r) const;
@@ -111,6 +115,7 @@ class EngineImpl : public Engine {
   bool drain();  // false: stop
   void handle(Message& message);
   void step();
+  void pool_hidden();
   void guess();
   void deliver(std::vector<Output> outputs);
   void count_step(const StepPlan& plan, const DraftCounts& before, double elapsed_s, double draft_s);
@@ -155,6 +160,9 @@ Result<void> EngineImpl::check(const Request& r) const {
   }
   if (r.num_choices < 1 || r.num_choices > kMaxChoicesPerRequest) {
     return error("{} answers were asked for; expected 1 to {}", r.num_choices, kMaxChoicesPerRequest);
+  }
+  if (r.pooling != Pooling::kNone && (limits_.hidden_size == 0 || r.max_tokens != 1 || r.num_choices != 1)) {
+    return error("embeddings need a model that gives hidden states, max_tokens 1 and one choice");
   }
   if (r.min_tokens < 0) return error("min_tokens is {}; expected 0 or more", r.min_tokens);
   if (r.num_logprobs > 20) return error("{} log-probabilities per token were asked for; at most 20", r.num_logprobs);
@@ -235,11 +243,28 @@ void EngineImpl::step() {
     log::error("a step failed: {}", logits.error().message);
     return deliver(scheduler_.fail_all(logits.error().message));
   }
+  pool_hidden();
   const StepResult result = chooser_.choose(plan_, *logits, scheduler_);
   const DraftCounts before = scheduler_.draft_counts();
   auto outputs = scheduler_.commit(plan_, result);
   count_step(plan_, before, seconds(Clock::now() - start), seconds(guessed - start));
   deliver(std::move(outputs));
+}
+
+// Adds up the hidden states that a request's vector is made of. Each row counts once, however often the sequence is
+// preempted: rows for log-probabilities are asked for once, and the one that samples ends the request.
+void EngineImpl::pool_hidden() {
+  const auto width = static_cast<size_t>(limits_.hidden_size);
+  for (size_t i = 0; i < plan_.logits.size(); ++i) {
+    const Sequence& s = *scheduler_.find(plan_.logits[i].id);
+    const Pooling pooling = s.request->pooling;
+    if (pooling == Pooling::kNone || (pooling == Pooling::kLast && !plan_.logits[i].samples)) continue;
+    Live& live = live_.at(s.request_id);
+    const auto row = runner_->hidden().subspan(i * width, width);
+    live.pooled.resize(width, 0);
+    for (size_t j = 0; j < width; ++j) live.pooled[j] += row[j];
+    ++live.num_pooled;
+  }
 }
 
 void EngineImpl::deliver(std::vector<Output> outputs) {
@@ -270,6 +295,10 @@ void EngineImpl::deliver(std::vector<Output> outputs) {
     if (last && live.started) {
       out.prefill_s = seconds(choice.first_token - live.first_step);
       out.decode_s = seconds(choice.last_token - choice.first_token);
+    }
+    if (last && live.num_pooled > 0) {
+      for (float& x : live.pooled) x /= static_cast<float>(live.num_pooled);
+      out.embedding = std::move(live.pooled);
     }
     live.on_output(out);
   }

@@ -59,6 +59,7 @@ class Engine {
   virtual void reset_stats() = 0;
   virtual int64_t context_window_size() const = 0;  // tokens of one sequence, prompt and output together
   virtual int64_t vocab_size() const = 0;
+  virtual int64_t hidden_size() const { return 0; }  // of embeddings; 0: the model gives none
 };
 
 }  // namespace mlc::engine

@@ -34,6 +34,7 @@ class Collector {
       if (o.finish_reason != FinishReason::kNone) {
         all.finish_reason = o.finish_reason;
         all.error = o.error;
+        all.embedding = o.embedding;
         all.completion_tokens = o.completion_tokens;
         all.prompt_tokens = o.prompt_tokens;
         all.prefill_s = o.prefill_s;
@@ -279,6 +280,46 @@ TEST(Engine, OptionsAreChecked) {
   o = {};
   o.max_num_sequence = 0;
   EXPECT_NE(message(o).find("max_num_sequence"), std::string::npos);
+}
+
+// The vector of a prompt: the hidden state of its last token, or the mean, whatever else runs and however often the
+// sequence loses its pages.
+TEST(Engine, PoolsHiddenStates) {
+  FakeRunnerOptions fake;
+  fake.context_window = 80;
+  fake.max_rows = 16;
+  EngineOptions options;
+  options.max_total_tokens = 96;
+  options.max_num_sequence = 4;
+  auto engine = make_engine(fake, options);
+  EXPECT_EQ(engine->hidden_size(), kFakeHiddenSize);
+  Collector c;
+  for (int i = 0; i < 12; ++i) {
+    Request r;
+    for (int t = 0; t < 5 + 4 * i; ++t) r.prompt.push_back((i % 3) * 7 + t);
+    r.max_tokens = 1;
+    r.pooling = i % 2 == 0 ? Pooling::kLast : Pooling::kMean;
+    if (i == 11) {  // beside them, one that generates
+      r.pooling = Pooling::kNone;
+      r.max_tokens = 30;
+    }
+    ASSERT_TRUE(engine->submit(r, c.callback(i)));
+  }
+  c.wait();
+  for (int i = 0; i < 11; ++i) {
+    const auto n = static_cast<float>(5 + 4 * i), first = static_cast<float>((i % 3) * 7);
+    const std::vector<float> v = c.output(i).embedding;
+    ASSERT_EQ(v.size(), 3u) << i;
+    EXPECT_FLOAT_EQ(v[0], first + (i % 2 == 0 ? n - 1 : (n - 1) / 2)) << i;
+    EXPECT_FLOAT_EQ(v[1], i % 2 == 0 ? n - 1 : (n - 1) / 2) << i;
+    EXPECT_FLOAT_EQ(v[2], 1) << i;
+  }
+  EXPECT_TRUE(c.output(11).embedding.empty());
+  Request wrong;
+  wrong.prompt = {1};
+  wrong.pooling = Pooling::kLast;
+  wrong.max_tokens = 2;
+  EXPECT_FALSE(engine->submit(wrong, c.callback(20)));
 }
 
 }  // namespace

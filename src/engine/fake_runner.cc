@@ -31,8 +31,8 @@ class FakeRunner : public ModelRunner {
   explicit FakeRunner(FakeRunnerOptions options) : options_(std::move(options)) {}
 
   RunnerLimits limits() const override {
-    return {options_.vocab_size,     options_.context_window, options_.max_rows,
-            options_.max_logit_rows, options_.page_size,      options_.max_kv_pages};
+    return {options_.vocab_size, options_.context_window, options_.max_rows, options_.max_logit_rows,
+            options_.page_size,  options_.max_kv_pages,   kFakeHiddenSize};
   }
 
   Result<void> allocate_kv(int64_t num_pages) override {
@@ -51,13 +51,16 @@ class FakeRunner : public ModelRunner {
     for (int64_t row = 0; row < plan.num_rows(); ++row) MLC_TRY_VOID(write_slot(plan, static_cast<size_t>(row)));
     const auto vocab = static_cast<size_t>(options_.vocab_size);
     logits_.resize(static_cast<size_t>(plan.num_logit_rows()) * vocab);
+    hidden_.clear();
     for (size_t row = 0, next = 0; row < plan.token_ids.size(); ++row) {
       MLC_TRY_VOID(read_history(plan, row));
       if (next == plan.logit_rows.size() || plan.logit_rows[next] != static_cast<int32_t>(row)) continue;
+      for (const int32_t x : {plan.token_ids[row], plan.positions[row], 1}) hidden_.push_back(static_cast<float>(x));
       fill_logits(options_, hash_, history_, std::span(logits_).subspan(next++ * vocab, vocab));
     }
     return std::span<float>(logits_);
   }
+  std::span<const float> hidden() const override { return hidden_; }
 
  private:
   Result<size_t> slot_of(const StepPlan& plan, size_t row, int64_t position) const {
@@ -117,7 +120,7 @@ class FakeRunner : public ModelRunner {
   FakeRunnerOptions options_;
   int64_t step_ = -1;
   std::vector<Slot> slots_;
-  std::vector<float> logits_;
+  std::vector<float> logits_, hidden_;
   std::vector<int32_t> history_;
   uint64_t hash_ = 0;
 };

@@ -30,6 +30,9 @@ struct FakeRunnerOptions {
   std::function<int32_t(const std::vector<int32_t>& history)> next_token;
 };
 
+// The hidden state of a row is {token, position, 1}.
+inline constexpr int64_t kFakeHiddenSize = 3;
+
 std::unique_ptr<ModelRunner> make_fake_runner(FakeRunnerOptions options = {});
 
 // What FakeRunner answers for a history, computed directly: the oracle of tests.

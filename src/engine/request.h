@@ -32,6 +32,9 @@ struct SamplingParams {
   uint64_t seed = 0;
 };
 
+// For embeddings: which final hidden states of the prompt's tokens make one vector.
+enum class Pooling { kNone, kLast, kMean };
+
 struct Request {
   RequestId id = 0;             // given by Engine::submit
   std::vector<int32_t> prompt;  // at least one token
@@ -46,6 +49,9 @@ struct Request {
   int priority = 0;              // lower goes first; equal ones in order of arrival
   std::string cache_salt;        // prefixes are shared between requests with the same salt only
   int64_t pin_tokens = 0;        // the prefix cache keeps this much of the prompt for good, within limits
+  // Not kNone: the last event carries the prompt's vector. With max_tokens 1 and one choice: nothing is generated that
+  // counts.
+  Pooling pooling = Pooling::kNone;
   // Structured output: cloned for the sequence, the output follows it from its first token. Null: none. Its end also
   // ends a request that ignores its stop tokens.
   std::shared_ptr<const TokenConstraint> constraint;
@@ -68,6 +74,7 @@ struct Output {
   std::vector<int32_t> tokens;                // newly generated; a stop token is not included
   std::vector<TokenLogprob> logprobs;         // one per token in `tokens`, if asked for
   std::vector<TokenLogprob> prompt_logprobs;  // for prompt tokens 1 … n-1, in the first event(s), if asked for
+  std::vector<float> embedding;               // in the last event, if asked for by `pooling`: [hidden_size]
   FinishReason finish_reason = FinishReason::kNone;
   std::string error;                 // for kError
   int64_t cached_prompt_tokens = 0;  // of the prompt tokens: taken from the prefix cache

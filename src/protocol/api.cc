@@ -1,5 +1,6 @@
 #include "protocol/api.h"
 
+#include "protocol/embeddings.h"
 #include "protocol/messages_api.h"
 #include "protocol/responses_api.h"
 
@@ -42,6 +43,7 @@ ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoi
   if (fields.failed()) return fields.error();
   MLC_TRY(auto model, models.find(name));
   if (endpoint == Endpoint::kResponses) return start_responses(std::move(model), json, std::move(notify));
+  if (endpoint == Endpoint::kEmbeddings) return start_embeddings(std::move(model), json, std::move(notify));
   if (endpoint == Endpoint::kMessages) return start_messages(std::move(model), json, std::move(notify));
   const auto start = endpoint == Endpoint::kChat ? start_chat : start_completion;
   MLC_TRY(auto generation, start(std::move(model), json, std::move(notify)));

@@ -8,7 +8,7 @@
 
 namespace mlc::protocol {
 
-enum class Endpoint { kChat, kCompletion, kResponses, kMessages };
+enum class Endpoint { kChat, kCompletion, kResponses, kMessages, kEmbeddings };
 
 ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoint endpoint, std::string_view body,
                                                  Generation::Notify notify);

@@ -146,7 +146,6 @@ class ResponsesAnswer final : public ItemAnswer {
     if (status == "completed") r["completed_at"] = unix_seconds();
     if (status == "incomplete") r["incomplete_details"] = {{"reason", "max_output_tokens"}};
     r.update(shown_);
-    r["usage"] = nullptr;
     return r;
   }
 

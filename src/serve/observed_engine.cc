@@ -54,6 +54,7 @@ class ObservedEngine final : public engine::Engine {
       : engine_(std::move(engine)), metrics_(std::move(metrics)) {}
 
   Result<engine::RequestId> submit(engine::Request request, engine::OutputCallback on_output) override {
+    if (request.pooling != engine::Pooling::kNone) return engine_->submit(std::move(request), std::move(on_output));
     const bool bounded = request.max_tokens < std::numeric_limits<int64_t>::max();
     const Observation begun(metrics_, bounded ? request.max_tokens : 0);
     auto seen = std::make_shared<std::vector<Observation>>(static_cast<size_t>(request.num_choices), begun);
@@ -68,6 +69,7 @@ class ObservedEngine final : public engine::Engine {
   void reset_stats() override { engine_->reset_stats(); }
   int64_t context_window_size() const override { return engine_->context_window_size(); }
   int64_t vocab_size() const override { return engine_->vocab_size(); }
+  int64_t hidden_size() const override { return engine_->hidden_size(); }
 
  private:
   const std::shared_ptr<engine::Engine> engine_;

@@ -23,6 +23,7 @@ enum class Action {
   kCompletion,
   kResponses,
   kMessages,
+  kEmbeddings,
   kCountTokens,
   kTokenize,
   kDetokenize,
@@ -53,6 +54,7 @@ constexpr Route kRoutes[] = {
     {"/v1/chat/completions", "POST", Action::kChat},
     {"/v1/completions", "POST", Action::kCompletion},
     {"/v1/responses", "POST", Action::kResponses},
+    {"/v1/embeddings", "POST", Action::kEmbeddings},
     {"/v1/messages", "POST", Action::kMessages},
     {"/v1/messages/count_tokens", "POST", Action::kCountTokens},
     {"/tokenize", "POST", Action::kTokenize},
@@ -90,6 +92,8 @@ std::optional<Endpoint> endpoint_of(const Route& route) {
       return Endpoint::kResponses;
     case Action::kMessages:
       return Endpoint::kMessages;
+    case Action::kEmbeddings:
+      return Endpoint::kEmbeddings;
     default:
       return std::nullopt;
   }
@@ -259,7 +263,8 @@ RouteAnswer Routes::handle(const HttpRequest& request, protocol::Generation::Not
     case Action::kChat:
     case Action::kCompletion:
     case Action::kResponses:
-    case Action::kMessages: {
+    case Action::kMessages:
+    case Action::kEmbeddings: {
       auto started = protocol::start_request(*models, *endpoint_of(*route), request.body, std::move(notify));
       if (!started) {
         context_.metrics.request_failed(started.error().status >= 500 ? "error" : "invalid");

@@ -13,6 +13,7 @@ import pytest
 import schemas
 
 QUESTION = "Tell me a short story about a fox."
+GREEDY = {"extra_body": {"temperature": 0}}  # the package has no argument for it any more
 CHAT = [{"role": "user", "content": QUESTION}]
 
 
@@ -55,8 +56,8 @@ def test_a_streamed_response(client, model):
             numbers.append(event.sequence_number)
             if event.type == "response.output_text.delta":
                 text += event.delta
-        final = stream.get_final_response()
-    assert text == whole.output_text == final.output_text
+            last = event
+    assert text == whole.output_text == last.response.output_text
     assert kinds[:2] == ["response.created", "response.in_progress"]
     assert kinds[-1] in ("response.completed", "response.incomplete")
     assert numbers == sorted(numbers)
@@ -148,15 +149,15 @@ def test_embeddings_match_the_description_and_refuse(http):
 
 
 def test_a_message_is_the_chat_completion(claude, client, model):
-    m = claude.messages.create(model=model, max_tokens=32, temperature=0, messages=CHAT)
+    m = claude.messages.create(model=model, max_tokens=32, messages=CHAT, **GREEDY)
     assert m.content[0].type == "text" and m.content[0].text == chat_text(client, model, max_tokens=32)
     assert m.stop_reason in ("end_turn", "max_tokens") and m.role == "assistant"
     assert 0 < m.usage.output_tokens <= 32
 
 
 def test_a_streamed_message(claude, model):
-    whole = claude.messages.create(model=model, max_tokens=32, temperature=0, messages=CHAT)
-    with claude.messages.stream(model=model, max_tokens=32, temperature=0, messages=CHAT) as stream:
+    whole = claude.messages.create(model=model, max_tokens=32, messages=CHAT, **GREEDY)
+    with claude.messages.stream(model=model, max_tokens=32, messages=CHAT, **GREEDY) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
     assert text == whole.content[0].text == final.content[0].text
@@ -168,9 +169,9 @@ def test_messages_with_system_blocks_and_turns(claude, client, model):
     m = claude.messages.create(
         model=model,
         max_tokens=16,
-        temperature=0,
         system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
         messages=[{**t, "content": [{"type": "text", "text": t["content"]}]} for t in turns],
+        **GREEDY,
     )
     chat = client.chat.completions.create(
         model=model, messages=[{"role": "system", "content": "Be brief."}, *turns], max_tokens=16, temperature=0
