@@ -45,7 +45,6 @@ struct Live {
   size_t num_open = 0;        // choices without a last output
   std::vector<float> pooled;  // sum of hidden states, for embeddings
   int64_t num_pooled = 0;
-  bool cancelled = false;
   bool started = false;
   Clock::time_point first_step;
 };
@@ -271,12 +270,11 @@ void EngineImpl::deliver(std::vector<Output> outputs) {
   // Counted first: who sees the last output also sees it in the statistics.
   for (const Output& out : outputs) {
     if (out.finish_reason == FinishReason::kNone) continue;
-    Live& live = live_.at(out.id);
-    live.cancelled |= out.finish_reason == FinishReason::kCancelled;
+    --live_.at(out.id).num_open;
     chooser_.forget(out.id, out.choice);
-    if (--live.num_open > 0) continue;
+    // Each choice counts, as in what clients and operators see: it is an answer of its own.
     std::lock_guard lock(stats_mutex_);
-    ++(live.cancelled ? stats_.cancelled_requests : stats_.finished_requests);
+    ++(out.finish_reason == FinishReason::kCancelled ? stats_.cancelled_requests : stats_.finished_requests);
   }
   if (drafts_) {
     for (const SequenceId id : scheduler_.take_ended()) drafts_->forget(id);

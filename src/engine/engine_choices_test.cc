@@ -84,7 +84,7 @@ TEST(Engine, ChoicesAreTheAnswersOfOneRequestWithEachSeed) {
   const RequestId id = answers.ask(r);
   answers.wait();
   EXPECT_EQ(engine->stats().prefill_tokens, 37) << "the prompt is computed once";
-  EXPECT_EQ(engine->stats().finished_requests, 1);
+  EXPECT_EQ(engine->stats().finished_requests, 5) << "each choice counts";
   for (int choice = 0; choice < 5; ++choice) {
     const Output got = answers.get(id, choice);
     EXPECT_EQ(got.tokens, Oracle(fake, r, choice).run(fake.context_window).first) << choice;
