@@ -12,7 +12,8 @@ build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
   libedit-dev libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libssl-dev prometheus-cpp-dev
   rustc-web cargo-web)
 tests=(libgtest-dev libgmock-dev clang-format-19 clang-tidy-19 python3-venv nodejs
-  pocl-opencl-icd ocl-icd-libopencl1 libxgboost0 prometheus qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+  pocl-opencl-icd ocl-icd-libopencl1 libxgboost0 prometheus qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  chromium fonts-dejavu-core)
 
 wanted=("${build[@]}")
 if [ "${1:-build}" = test ]; then

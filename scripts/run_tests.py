@@ -118,6 +118,8 @@ def main():
             run_junit("client-python", ["tests/python/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
         if wanted("client-node"):
             run_tap("client-node", ["tests/node/run.sh", program, model, "--test-reporter=tap"], env, totals)
+    if args.what == "all" and wanted("web"):
+        run_tap("web", ["tests/web/run.sh", program, model, "--test-reporter=tap"], env, totals)
     if args.what == "all" and wanted("cli"):
         report = build / "cli.xml"
         run_junit("cli", ["tests/cli/run.sh", program, model, f"--junitxml={report}"], report, env, totals)

@@ -218,6 +218,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     request_.x_api_key = other("X-Api-Key");
     request_.traceparent = other("traceparent");
     request_.content_type = text(http::field::content_type);
+    request_.accept_encoding = text(http::field::accept_encoding);
+    request_.if_none_match = text(http::field::if_none_match);
     request_.origin = text(http::field::origin);
     request_.cors_headers = text(http::field::access_control_request_headers);
     request_.request_id = choose_request_id(other("X-Request-Id"));
@@ -456,7 +458,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     response.keep_alive(keep_alive_);
     const size_t size = reply.body.size();
     if (request_.method != "HEAD") response.body() = std::move(reply.body);
-    if (reply.status != 204) response.content_length(size);
+    if (reply.status != 204 && reply.status != 304) response.content_length(size);
     tcp().expires_after(options().write_timeout);
     auto [ec, n] = co_await http::async_write(stream_, response, kAwait);
     co_return !ec;

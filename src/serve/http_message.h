@@ -14,6 +14,8 @@ struct HttpRequest {
   std::string x_api_key;
   std::string traceparent;
   std::string content_type;
+  std::string accept_encoding;
+  std::string if_none_match;
   std::string origin;
   std::string cors_headers;  // Access-Control-Request-Headers
   std::string request_id;

@@ -26,6 +26,7 @@ struct ServerOptions {
   bool vllm_metric_names = false;        // /metrics also under vLLM's names
   bool debug_endpoints = false;          // /debug/…
   CorsOptions cors;
+  bool ui = true;  // the web page at / and /ui/
 
   int io_threads = 2;                    // they parse, tokenize and send; the engine has its own
   int64_t max_body_bytes = 8 << 20;      // else 413

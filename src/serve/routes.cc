@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "protocol/text_api.h"
+#include "serve/web_assets.h"
 
 namespace mlc::serve {
 namespace {
@@ -30,6 +31,7 @@ enum class Action {
   kApplyTemplate,
   kEngineMetrics,
   kResetMetrics,
+  kWeb,
 };
 
 using protocol::Endpoint;
@@ -60,6 +62,8 @@ constexpr Route kRoutes[] = {
     {"/tokenize", "POST", Action::kTokenize},
     {"/detokenize", "POST", Action::kDetokenize},
     {"/apply-template", "POST", Action::kApplyTemplate},
+    {"/ui/", "GET", Action::kWeb, true},
+    {"/", "GET", Action::kWeb, true},
 };
 // With --enable-debug.
 constexpr Route kDebugRoutes[] = {
@@ -69,7 +73,8 @@ constexpr Route kDebugRoutes[] = {
 
 bool matches(const Route& route, const std::string& path) {
   const std::string_view own = route.path;
-  return path == own || (own.ends_with('/') && path.size() > own.size() && path.starts_with(own));
+  if (path == own) return true;
+  return own.size() > 1 && own.ends_with('/') && path.size() > own.size() && path.starts_with(own);
 }
 
 const Route* find_route(const std::string& path, bool debug) {
@@ -185,7 +190,9 @@ std::optional<HttpReply> Routes::check(const HttpRequest& request) const {
   if (preflight_asked) return preflight(request);  // browsers send no key with it
   if (auto refused = check_key(request)) return refused;
   const Route* route = find_route(request.path, context_.options.debug_endpoints);
-  if (!route) return error_reply(not_found(request.path));
+  const bool page = route && route->action == Action::kWeb;
+  const bool missing = page && (!context_.options.ui || !find_web_asset(request.path));
+  if (!route || missing) return error_reply(not_found(request.path));
   const bool head = request.method == "HEAD" && std::string_view(route->method) == "GET";
   if (request.method != route->method && !head) return wrong_method(request.method, *route);
   if (request.method == "POST") return check_content_type(request);
@@ -247,6 +254,8 @@ RouteAnswer Routes::handle(const HttpRequest& request, protocol::Generation::Not
       return {json_reply(models->list_json()), nullptr};
     case Action::kModel:
       return {model(request.path.substr(std::string_view(route->path).size())), nullptr};
+    case Action::kWeb:
+      return {web_reply(*find_web_asset(request.path), request), nullptr};
     case Action::kTokenize:
       return replied(protocol::tokenize(*models, request.body));
     case Action::kDetokenize:

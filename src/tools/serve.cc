@@ -180,6 +180,7 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--host", o->server.host, "Address to listen on")->capture_default_str();
   app.add_option("--port", o->server.port, "Port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
+  app.add_flag("!--no-ui", o->server.ui, "Serve no web page at / (chat) and /ui/metrics (live view)");
   app.add_option("--api-key", o->server.api_keys,
                  "Ask for this key (\"Authorization: Bearer KEY\" or \"x-api-key: KEY\"); may be repeated");
   app.add_option("--api-key-file", o->server.api_key_file, "File with one key per line; read again on SIGHUP");
