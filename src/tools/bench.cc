@@ -97,7 +97,9 @@ std::function<Result<int>()> setup_bench(CLI::App& app) {
   app.add_option("--history", o->history,
                  "Append the figures to this file of JSON lines; the report of --html shows its course");
   add_compile_flags(app, s.flags);
-  return [o]() { return run_bench(*o); };
+  CLI::App* serve = app.add_subcommand("serve", "Put a server with OpenAI's API under load, this one or another");
+  const auto run_serve = setup_bench_serve(*serve);
+  return [o, serve, run_serve]() { return serve->parsed() ? run_serve() : run_bench(*o); };
 }
 
 }  // namespace mlc::tools
