@@ -8,7 +8,7 @@
 #include "tools/bench/history.h"
 #include "tools/bench/html.h"
 #include "tools/bench/measure.h"
-#include "tools/command.h"
+#include "tools/bench_serve/command.h"
 
 namespace mlc::tools {
 namespace {

@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "tools/bench_serve/command.h"
 #include "tools/bench_serve/dataset.h"
 #include "tools/bench_serve/report.h"
-#include "tools/command.h"
 
 namespace mlc::tools {
 namespace {

@@ -36,7 +36,6 @@ std::function<Result<int>()> setup_compile(CLI::App& app);
 std::function<Result<int>()> setup_convert_weight(CLI::App& app);
 std::function<Result<int>()> setup_gen_config(CLI::App& app);
 std::function<Result<int>()> setup_bench(CLI::App& app);
-std::function<Result<int>()> setup_bench_serve(CLI::App& app);  // a subcommand of bench
 std::function<Result<int>()> setup_tune(CLI::App& app);
 std::function<Result<int>()> setup_export(CLI::App& app);
 std::function<Result<int>()> setup_opt(CLI::App& app);
