@@ -26,7 +26,7 @@ std::string header(const HttpReply& reply, const std::string& name) {
 class WebAssets : public testing::Test {
  protected:
   int status(const HttpRequest& request) {
-    const ServerContext context(options_, ApiKeys::load(options_.api_keys, "").value());
+    const ServerContext context(options_, ApiKeys::load(options_.api_keys, "").value(), nullptr);
     const Routes r(context);
     if (const auto refused = r.check(request)) return refused->status;
     return r.handle(request, [] {}).reply.status;
