@@ -9,8 +9,10 @@ namespace {
 
 using Model = std::shared_ptr<const ServedModel>;
 
-ApiResult<std::unique_ptr<Generation>> start_chat(Model model, const Json& body, Generation::Notify notify) {
-  MLC_TRY(const ChatRequest request, parse_chat_request(body, model->defaults));
+// `ordered`: the body with the client's order of keys, or null.
+ApiResult<std::unique_ptr<Generation>> start_chat(Model model, const Json& body, const OrderedJson* ordered,
+                                                  Generation::Notify notify) {
+  MLC_TRY(const ChatRequest request, parse_chat_request(body, model->defaults, ordered));
   return Generation::start(std::move(model), request, std::move(notify));
 }
 
@@ -21,14 +23,14 @@ ApiResult<std::unique_ptr<Generation>> start_completion(Model model, const Json&
 
 ApiResult<std::unique_ptr<Answer>> start_responses(Model model, const Json& body, Generation::Notify notify) {
   MLC_TRY(const ResponsesRequest request, parse_responses_request(body));
-  auto generation = start_chat(std::move(model), request.chat, std::move(notify));
+  auto generation = start_chat(std::move(model), request.chat, nullptr, std::move(notify));
   if (!generation) return in_responses_words(generation.error());
   return make_responses_answer(std::move(*generation), request);
 }
 
 ApiResult<std::unique_ptr<Answer>> start_messages(Model model, const Json& body, Generation::Notify notify) {
   MLC_TRY(const MessagesRequest request, parse_messages_request(body));
-  MLC_TRY(auto generation, start_chat(std::move(model), request.chat, std::move(notify)));
+  MLC_TRY(auto generation, start_chat(std::move(model), request.chat, nullptr, std::move(notify)));
   return make_messages_answer(std::move(generation), request.stream);
 }
 
@@ -45,8 +47,12 @@ ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoi
   if (endpoint == Endpoint::kResponses) return start_responses(std::move(model), json, std::move(notify));
   if (endpoint == Endpoint::kEmbeddings) return start_embeddings(std::move(model), json, std::move(notify));
   if (endpoint == Endpoint::kMessages) return start_messages(std::move(model), json, std::move(notify));
-  const auto start = endpoint == Endpoint::kChat ? start_chat : start_completion;
-  MLC_TRY(auto generation, start(std::move(model), json, std::move(notify)));
+  if (endpoint == Endpoint::kChat) {
+    const OrderedJson ordered = OrderedJson::parse(body);
+    MLC_TRY(auto generation, start_chat(std::move(model), json, &ordered, std::move(notify)));
+    return std::unique_ptr<Answer>(std::make_unique<GenerationAnswer>(std::move(generation)));
+  }
+  MLC_TRY(auto generation, start_completion(std::move(model), json, std::move(notify)));
   return std::unique_ptr<Answer>(std::make_unique<GenerationAnswer>(std::move(generation)));
 }
 

@@ -2,6 +2,8 @@
 //
 //   ### name of the case
 //   engine: {"reply": "Hi there", "ends": true, "context": 64, "tokenizer": true, "template": true}   (all optional)
+//           "tools" and "reasoning" name formats of answers; "jinja": "tools" is a template that shows tools, and what
+//           follows "tools" is put at its end; "usage": false leaves the counts out of the comparison
 //   POST chat                          or: completion, responses, messages
 //   {"messages": [...]}                the body, any number of lines
 //   --- 200
@@ -68,6 +70,15 @@ void write_cases(const std::filesystem::path& file, const std::string& head, con
   }
 }
 
+// All that a conversation may hold, in a few characters.
+constexpr const char* kToolTemplate =
+    "{% for t in tools or [] %}<{{ t | tojson }}>{% endfor %}{% for m in messages %}[{{ m.role }}]{{ m.content }}"
+    "{% if m.reasoning_content %}({{ m.reasoning_content }}){% endif %}{% for c in m.tool_calls or [] %}{{ c.id }}:"
+    "{{ c.function.name }}({% for k, v in c.function.arguments.items() %}{{ k }}={{ v }};{% endfor %}){% endfor %}"
+    "{% if m.role == 'tool' %}#{{ m.tool_call_id }} {{ m.name }}{% endif %}\n{% endfor %}"
+    "{% if enable_thinking is defined %}thinking={{ enable_thinking }}{% endif %}"
+    "{% if reasoning_effort %}effort={{ reasoning_effort }}{% endif %}[assistant]";
+
 ModelList make_models(const OrderedJson& o) {
   ScriptedEngine::Options options;
   options.reply = o.value("reply", "Hi there");
@@ -79,6 +90,12 @@ ModelList make_models(const OrderedJson& o) {
   options.counts_up = o.value("counts_up", false);
   ServedModel model = toy_model("toy", std::make_shared<ScriptedEngine>(options));
   model.system_prompt = o.value("system_prompt", "");
+  if (const std::string jinja = o.value("jinja", ""); jinja.starts_with("tools")) {
+    model.chat_template = text::ChatTemplate::from_jinja(kToolTemplate + jinja.substr(5)).value();
+  }
+  model.answers = make_answer_format({text::find_tool_format(o.value("tools", "")),  // none: no such name
+                                      text::find_reasoning_format(o.value("reasoning", ""))},
+                                     *model.tokenizer);
   if (!o.value("tokenizer", true)) model.tokenizer.reset();
   if (!o.value("template", true)) model.chat_template.reset();
   ModelList models;
@@ -87,6 +104,16 @@ ModelList make_models(const OrderedJson& o) {
     models.add(std::make_shared<const ServedModel>(toy_model("other", std::make_shared<ScriptedEngine>(options))));
   }
   return models;
+}
+
+// The ids of calls are made up, too; how long they are is the format's.
+void show_id_sizes(OrderedJson* json) {
+  for (auto& child : *json) {
+    if (!child.is_structured()) continue;
+    show_id_sizes(&child);
+    if (!child.is_object() || !child.contains("function") || !child.contains("id")) continue;
+    child["id_size"] = child["id"].get<std::string>().size();
+  }
 }
 
 // Without what is made up for each answer: ids and times.
@@ -99,8 +126,10 @@ void drop_ids(OrderedJson* json) {
   }
 }
 
-std::string clean(const std::string& text) {
+std::string clean(const std::string& text, bool usage = true) {
   OrderedJson json = OrderedJson::parse(text);
+  if (!usage) json.erase("usage");
+  show_id_sizes(&json);
   drop_ids(&json);
   return dump(json) + "\n";
 }
@@ -128,12 +157,38 @@ std::string run_case(const Case& c) {
   if (!g.streaming() && g.failed())
     return fmt::format("{}\n{}", g.failed()->status, clean(dump(g.error_json(*g.failed()))));
   std::string out = "200\n";
-  if (!g.streaming()) return out + clean(g.body());
+  if (!g.streaming()) return out + clean(g.body(), c.engine.value("usage", true));
   std::istringstream lines(g.take_events());
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("data: {")) out += clean(line.substr(6));
   }
   return out;
+}
+
+void append_to_message(OrderedJson* message, const OrderedJson& delta) {
+  if (delta.contains("reasoning_content")) {
+    (*message)["reasoning_content"] =
+        message->value("reasoning_content", "") + delta["reasoning_content"].get<std::string>();
+  }
+  if (delta.contains("function_call")) {
+    OrderedJson& call = (*message)["function_call"];
+    if (delta["function_call"].contains("name")) call["name"] = delta["function_call"]["name"];
+    call["arguments"] = call.value("arguments", "") + delta["function_call"]["arguments"].get<std::string>();
+  }
+  if (!delta.contains("tool_calls")) return;
+  for (const OrderedJson& call : delta["tool_calls"]) {
+    OrderedJson& calls = (*message)["tool_calls"];
+    const size_t index = call["index"].get<size_t>();
+    if (calls.size() == index) {  // a new one: id, type, and name come first
+      EXPECT_GE(call.value("id_size", 0), 9);
+      calls.push_back(call);
+      continue;
+    }
+    ASSERT_LT(index, calls.size());
+    EXPECT_FALSE(call.contains("type"));
+    OrderedJson& arguments = calls[index]["function"]["arguments"];
+    arguments = arguments.get<std::string>() + call["function"]["arguments"].get<std::string>();
+  }
 }
 
 // Appends what `from`, a later chunk of the same choice, adds to `to`.
@@ -143,6 +198,7 @@ void append_chunk(OrderedJson* to, const OrderedJson& from) {
     if (from["delta"].contains("content")) {
       choice["delta"]["content"] = choice["delta"].value("content", "") + from["delta"]["content"].get<std::string>();
     }
+    append_to_message(&choice["delta"], from["delta"]);
   } else {
     choice["text"] = choice["text"].get<std::string>() + from["text"].get<std::string>();
   }
@@ -218,6 +274,9 @@ TEST(ProtocolCases, DamagedRequestsAreRefusedOrAnswered) {
       R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}], "n": 2, "stop": ["x", "é"]})",
       R"({"prompt": [[1, 2], "ab"], "echo": true, "logprobs": 3, "logit_bias": {"5": -1.5}, "max_tokens": 3})",
       R"({"messages": [{"role": "user", "content": "\u00e9"}], "stream": true, "stream_options": {}, "seed": -5})",
+      R"({"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f",)"
+      R"( "arguments": "{}"}}]}, {"role": "tool", "tool_call_id": "a", "content": "1"}], "tool_choice": {"type":)"
+      R"( "function", "function": {"name": "f"}}, "tools": [{"type": "function", "function": {"name": "f"}}]})",
       R"({"input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}, {"type": "function_call",)"
       R"( "call_id": "c", "name": "f", "arguments": "{}"}], "text": {"format": {"type": "text"}}, "reasoning": {}})",
       R"({"max_tokens": 5, "system": "s", "messages": [{"role": "user", "content": [{"type": "text", "text": "a"},)"

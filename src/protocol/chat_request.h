@@ -5,18 +5,21 @@
 #pragma once
 
 #include "protocol/generation_params.h"
+#include "protocol/tool_request.h"
 
 namespace mlc::protocol {
 
 struct ChatRequest {
   GenerationParams params;
-  // A list of {"role", "content"[, "name"]} with content a string: lists of text parts are joined. Other fields of
-  // a message do not get here.
-  OrderedJson messages;
+  OrderedJson messages;  // as chat_message.h makes them
+  ToolRequest tools;
   OrderedJson template_kwargs = OrderedJson::object();  // chat_template_kwargs: extra variables of the chat template
   bool add_generation_prompt = true;
+  bool include_reasoning = true;  // else what the model thinks is left out of the answer
 };
 
-ApiResult<ChatRequest> parse_chat_request(const Json& body, const GenerationDefaults& defaults);
+// `ordered`: the same body with the client's order of keys, for what chat templates show of tools; may be null.
+ApiResult<ChatRequest> parse_chat_request(const Json& body, const GenerationDefaults& defaults,
+                                          const OrderedJson* ordered = nullptr);
 
 }  // namespace mlc::protocol

@@ -23,11 +23,12 @@ size_t count_characters(std::string_view utf8) {
 }
 
 ChoiceText::ChoiceText(const ServedModel& model, const GenerationParams& params, bool continues_text,
-                       size_t base_offset)
+                       size_t base_offset, std::vector<int32_t> marks)
     : stops_(all_stops(model, params)), min_tokens_(params.min_tokens), decoded_(base_offset), shown_(base_offset) {
   if (!model.tokenizer) return;
   text::StreamOptions options;
   options.continues_text = continues_text;
+  options.keep_special = std::move(marks);
   detokenizer_.emplace(*model.tokenizer, options);
 }
 

@@ -26,8 +26,19 @@ struct ShownToken {
   std::optional<engine::TokenLogprob> logprob;
 };
 
+// What a piece adds to a call of a tool. The first for an index has id and name.
+struct CallDelta {
+  size_t index = 0;
+  std::string id{}, name{};
+  std::string arguments{};
+  bool broken = false;  // the call turned out to be none; all that was written for it is in the text
+};
+
 struct Piece {
   std::string text;                // whole characters; never part of a stop string
+  std::string reasoning{};         // chats: what the model thinks
+  std::vector<CallDelta> calls{};  // chats
+  bool called = false;             // this piece or an earlier one has a call
   std::vector<ShownToken> tokens;  // that begin in this text
   size_t num_prompt_tokens = 0;    // how many of them, at the front, are an echoed prompt's
   engine::FinishReason finish = engine::FinishReason::kNone;
@@ -36,9 +47,10 @@ struct Piece {
 
 class ChoiceText {
  public:
-  // `continues_text`: the text continues one that is shown already (keeps a leading space).
-  // `base_offset`: offsets count from it.
-  ChoiceText(const ServedModel& model, const GenerationParams& params, bool continues_text, size_t base_offset = 0);
+  // `marks`: special tokens that are part of the text, for a MessageParser. `continues_text`: the text continues one
+  // that is shown already (keeps a leading space). `base_offset`: offsets count from it.
+  ChoiceText(const ServedModel& model, const GenerationParams& params, bool continues_text, size_t base_offset = 0,
+             std::vector<int32_t> marks = {});
 
   void feed(const engine::Output& output);
   // The next piece: nullopt when nothing can be shown yet. After the piece with a finish reason: nullopt for ever.

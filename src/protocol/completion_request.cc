@@ -53,6 +53,11 @@ void read_completion_only(Fields& f, CompletionRequest* r) {
     f.fail(bad_value("best_of", fmt::format("{} with \"stream\": true", p.best_of),
                      "it equal to 'n': which answers are the best shows at their end"));
   }
+  for (const char* name : {"tools", "functions"}) {
+    const Json* tools = f.find(name);
+    if (!tools || (tools->is_array() && tools->empty())) continue;
+    f.fail(unsupported(name, fmt::format("'{}' belongs to chats: use /v1/chat/completions.", name)));
+  }
   const size_t choices = r->prompts.size() * static_cast<size_t>(p.best_of);
   if (choices > static_cast<size_t>(kMaxChoices)) {
     f.fail(bad_value("prompt", fmt::format("{} prompts of {} choices each", r->prompts.size(), p.best_of),

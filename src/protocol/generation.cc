@@ -6,8 +6,25 @@
 namespace mlc::protocol {
 namespace {
 
+void join_calls(std::vector<CallDelta>* to, std::vector<CallDelta> more) {
+  for (CallDelta& call : more) {
+    const auto same = [&call](const CallDelta& c) { return c.index == call.index; };
+    const auto it = std::find_if(to->begin(), to->end(), same);
+    if (call.broken) {
+      std::erase_if(*to, same);
+    } else if (it == to->end()) {
+      to->push_back(std::move(call));
+    } else {
+      it->arguments += call.arguments;
+    }
+  }
+}
+
 void join(Piece* to, Piece piece) {
   to->text += piece.text;
+  to->reasoning += piece.reasoning;
+  join_calls(&to->calls, std::move(piece.calls));
+  to->called = piece.called;
   std::move(piece.tokens.begin(), piece.tokens.end(), std::back_inserter(to->tokens));
   to->finish = piece.finish;
 }
@@ -29,9 +46,15 @@ Generation::~Generation() {
 
 ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const ChatRequest& request, Notify notify) {
   if (auto e = check_ids(*model, request.params)) return *e;
-  MLC_TRY(auto ids, encode_chat(*model, request));
-  std::unique_ptr<Generation> g(new Generation(std::move(model), request.params, true));
+  if (request.tools.must_call()) {
+    return unsupported("tool_choice", "'tool_choice' can be \"none\" or \"auto\" in this version.");
+  }
+  std::string prompt;
+  MLC_TRY(auto ids, encode_chat(*model, request, &prompt));
+  std::unique_ptr<Generation> g(new Generation(model, request.params, true));
+  g->shape_.legacy_calls = request.tools.legacy;
   g->add_prompt(std::move(ids), nullptr, false);
+  if (MessageParser::needed(*model, request)) g->parse_answers(request, prompt);
   if (auto e = g->submit(false, std::move(notify))) return *e;
   return g;
 }
@@ -69,10 +92,25 @@ void Generation::add_prompt(std::vector<int32_t> ids, const std::string* text, b
   prompt.ids = std::move(ids);
   const size_t base = count_characters(prompt.text);
   for (int i = 0; i < params_.best_of; ++i) {
-    Choice choice{prompts_.size(), i, 0, ChoiceText(*model_, params_, !shape_.chat, base), {}, false, false};
+    Choice choice{prompts_.size(), i, 0, ChoiceText(*model_, params_, !shape_.chat, base)};
     choices_.push_back(std::move(choice));
   }
   prompts_.push_back(std::move(prompt));
+}
+
+void Generation::parse_answers(const ChatRequest& request, const std::string& prompt) {
+  const AnswerFormat& answers = model_->answers;
+  std::vector<int32_t> marks = answers.reasoning_marks;
+  const bool tools = text::needs_parsing(answers.format, request.tools.offered());
+  if (tools) marks.insert(marks.end(), answers.tool_marks.begin(), answers.tool_marks.end());
+  if (tools && !params_.ignore_eos) {
+    params_.stop_token_ids.insert(params_.stop_token_ids.end(), answers.ends.begin(), answers.ends.end());
+  }
+  if (answers.format.reasoning) usage_.reasoning_tokens = 0;
+  for (Choice& choice : choices_) {
+    choice.text = ChoiceText(*model_, params_, false, 0, marks);
+    choice.parser.emplace(*model_, request, prompt);
+  }
 }
 
 std::optional<ApiError> Generation::submit(bool echo, Notify notify) {
@@ -146,12 +184,26 @@ void Generation::feed(size_t index, const engine::Output& output) {
   }
   auto piece = choice.text.take();
   if (!piece) return;
+  if (choice.parser) parse(&choice, &*piece);
   if (piece->finish == engine::FinishReason::kError) return fail(internal_error("The engine failed: " + piece->error));
   if (piece->finish == engine::FinishReason::kCancelled) {
     return fail(overloaded("The request was cancelled: the server is shutting down."));
   }
   if (params_.stream) return stream_piece(index, std::move(*piece));
   join(&choice.all, std::move(*piece));
+}
+
+// The text of the piece becomes what it means.
+void Generation::parse(Choice* choice, Piece* piece) {
+  choice->parser->apply(piece);
+  if (choice->parser->enough() && !choice->closed) {  // the only call that was asked for is complete
+    choice->closed = true;
+    usage_.completion_tokens += choice->text.completion_tokens();
+    model_->engine->cancel(choice->request, choice->index);
+    piece->finish = engine::FinishReason::kStop;
+  }
+  if (piece->finish == engine::FinishReason::kNone || !usage_.reasoning_tokens) return;
+  *usage_.reasoning_tokens += choice->parser->reasoning_tokens();
 }
 
 bool Generation::ready_to_open(const Choice& choice) const {
@@ -175,6 +227,16 @@ Piece Generation::opening(const Choice& choice) const {
 }
 
 void Generation::stream_piece(size_t index, Piece piece) {
+  Choice& choice = choices_[index];
+  if (choice.parser) {
+    // What has nothing to show yet (half a mark) waits for what comes next; its tokens go with that.
+    join(&choice.all, std::move(piece));
+    const Piece& all = choice.all;
+    if (all.text.empty() && all.reasoning.empty() && all.calls.empty() && all.finish == engine::FinishReason::kNone) {
+      return;
+    }
+    piece = std::exchange(choice.all, {});
+  }
   add_event(chunk_choice(shape_, names_, static_cast<int>(index), piece));
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "protocol/choice_text.h"
+#include "protocol/message_parser.h"
 #include "protocol/output_queue.h"
 #include "protocol/prompt.h"
 #include "protocol/responses.h"
@@ -63,9 +64,10 @@ class Generation {
     int index = 0;      // within its prompt
     engine::RequestId request = 0;
     ChoiceText text;
-    Piece all;            // not streaming: the pieces joined
-    bool opened = false;  // streaming: the role, or the echoed prompt, is out
-    bool closed = false;  // the engine is done with it
+    std::optional<MessageParser> parser{};  // chats whose answers are more than text
+    Piece all{};                            // not streaming: the pieces joined; streaming: what waits
+    bool opened = false;                    // streaming: the role, or the echoed prompt, is out
+    bool closed = false;                    // the engine is done with it
   };
   struct EncodedPrompt {
     std::vector<int32_t> ids;
@@ -79,6 +81,8 @@ class Generation {
   void add_prompt(std::vector<int32_t> ids, const std::string* text, bool echo);
   std::optional<ApiError> submit(bool echo, Notify notify);
   void feed(size_t index, const engine::Output& output);
+  void parse_answers(const ChatRequest& request, const std::string& prompt);
+  void parse(Choice* choice, Piece* piece);
   bool ready_to_open(const Choice& choice) const;
   Piece opening(const Choice& choice) const;
   std::vector<size_t> best_choices() const;

@@ -96,8 +96,6 @@ void refuse_unsupported(Fields& f) {
     const char* why;
   };
   static constexpr Refused kRefused[] = {
-      {"tools", "the model's text is returned as it is, tool calls are not parsed; leave 'tools' out."},
-      {"functions", "function calls are not parsed; leave 'functions' out."},
       {"audio", "only text is generated."},
       {"prediction", "leave it out."},
       {"web_search_options", "nothing here searches the web."},
@@ -110,10 +108,6 @@ void refuse_unsupported(Fields& f) {
   for (const Refused& r : kRefused) {
     const Json* value = f.find(r.name);
     if (value && !is_empty_container(*value)) refuse(f, r.name, r.why);
-  }
-  for (const char* name : {"tool_choice", "function_call"}) {
-    const Json* choice = f.find(name);
-    if (choice && *choice != "none" && *choice != "auto") refuse(f, name, "only \"none\" and \"auto\" are accepted.");
   }
   if (const Json* format = f.object("response_format")) {
     const auto type = format->find("type");

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "protocol/message_parser.h"
+#include "text/output/tool_writer.h"
+
 namespace mlc::protocol {
 namespace {
 
@@ -40,6 +43,58 @@ bool has_system_message(const OrderedJson& messages) {
   return false;
 }
 
+// Calls and their results in the words of a conversation, for templates that do not know them.
+void spell_out_calls(const text::ToolFormat& format, OrderedJson* messages) {
+  OrderedJson out = OrderedJson::array();
+  for (OrderedJson& message : *messages) {
+    if (message.contains("tool_calls")) {
+      std::vector<text::WrittenCall> calls;
+      for (const OrderedJson& call : message["tool_calls"]) {
+        calls.push_back(
+            {call["function"]["name"].get<std::string>(), call["function"]["arguments"].get<std::string>()});
+      }
+      std::string content = message["content"].get<std::string>();
+      content += (content.empty() ? "" : "\n") + text::write_calls(format, calls);
+      message["content"] = std::move(content);
+      message.erase("tool_calls");
+    }
+    if (message["role"] == "tool") {
+      const std::string name = message.value("name", "a function");
+      const std::string line = "Result of " + name + ": " + message["content"].get<std::string>();
+      // Results of several calls are one turn of the user's: many templates insist on turns that alternate.
+      if (!out.empty() && out.back().value("result", false)) {
+        out.back()["content"] = out.back()["content"].get<std::string>() + "\n" + line;
+        continue;
+      }
+      message = {{"role", "user"}, {"content", line}, {"result", true}};
+    }
+    out.push_back(std::move(message));
+  }
+  for (OrderedJson& message : out) message.erase("result");
+  *messages = std::move(out);
+}
+
+void tell_of_tools(const std::string& instructions, OrderedJson* messages) {
+  for (OrderedJson& message : *messages) {
+    if (message["role"] != "system") continue;
+    message["content"] = message["content"].get<std::string>() + "\n\n" + instructions;
+    return;
+  }
+  messages->insert(messages->begin(), OrderedJson{{"role", "system"}, {"content", instructions}});
+}
+
+void add_tools(const ServedModel& model, const ToolRequest& tools, OrderedJson* messages,
+               text::RenderOptions* options) {
+  const bool shows_tools = model.chat_template->shows_tools(), shows_calls = model.chat_template->shows_calls();
+  if (!shows_calls) spell_out_calls(tool_format(model), messages);
+  if (!tools.offered()) return;
+  if (shows_tools) {
+    options->tools = tools.tools;
+  } else {
+    tell_of_tools(text::tool_instructions(tool_format(model), tools.tools), messages);
+  }
+}
+
 }  // namespace
 
 ApiResult<text::RenderedPrompt> render_chat(const ServedModel& model, const ChatRequest& request) {
@@ -53,6 +108,7 @@ ApiResult<text::RenderedPrompt> render_chat(const ServedModel& model, const Chat
     messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", model.system_prompt}});
   }
   text::RenderOptions options;
+  add_tools(model, request.tools, &messages, &options);
   options.add_generation_prompt = request.add_generation_prompt;
   options.extra = request.template_kwargs;
   auto prompt = model.chat_template->render(messages, options);
@@ -60,9 +116,10 @@ ApiResult<text::RenderedPrompt> render_chat(const ServedModel& model, const Chat
   return std::move(*prompt);
 }
 
-ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request) {
+ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request, std::string* text) {
   if (!model.tokenizer) return no_tokenizer("messages");
   MLC_TRY(const text::RenderedPrompt prompt, render_chat(model, request));
+  if (text) *text = prompt.text;
   auto ids = prompt.encode(*model.tokenizer);
   if (!ids) return from_error(ids.error(), "messages");
   if (auto e = check_prompt(model, *ids, "messages", 1)) return *e;

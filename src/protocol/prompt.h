@@ -11,7 +11,9 @@ namespace mlc::protocol {
 
 // The chat template's text for the messages, not yet encoded.
 ApiResult<text::RenderedPrompt> render_chat(const ServedModel& model, const ChatRequest& request);
-ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request);
+// `text`: also gets the prompt itself, when given.
+ApiResult<std::vector<int32_t>> encode_chat(const ServedModel& model, const ChatRequest& request,
+                                            std::string* text = nullptr);
 // `answer_tokens`: how many tokens the answer has at least (0 when a prompt is only scored). `param` names the prompt
 // in messages.
 ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Prompt& prompt, bool add_special_tokens,

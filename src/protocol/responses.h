@@ -1,6 +1,8 @@
 // The JSON bodies of answers, whole and streamed. Pure functions of what they show.
 #pragma once
 
+#include <optional>
+
 #include "protocol/logprobs.h"
 
 namespace mlc::protocol {
@@ -9,6 +11,8 @@ struct Usage {
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
   int64_t cached_tokens = 0;  // of the prompts: found in the prefix cache
+  // Of the completion tokens; unset: what the model thinks is not told apart.
+  std::optional<int64_t> reasoning_tokens{};
   OrderedJson json() const;
 };
 
@@ -25,9 +29,11 @@ struct ChoiceShape {
   bool chat = true;
   bool logprobs = false;
   bool token_ids = false;
+  bool legacy_calls = false;  // function_call instead of tool_calls
 };
 
-const char* finish_name(engine::FinishReason reason);  // "stop", "length"
+// "stop", "length", "tool_calls" ("function_call")
+const char* finish_name(const ChoiceShape& shape, const Piece& piece);
 
 // {"id", "object", "created", "model", "system_fingerprint", "choices"}; `chunk`: one event of a stream.
 OrderedJson response_body(const ResponseHead& head, bool chat, bool chunk, OrderedJson choices);

@@ -1,5 +1,6 @@
 #include "protocol/served_model.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace mlc::protocol {
@@ -13,7 +14,31 @@ bool is_named(const ServedModel& model, const std::string& name) {
   return name == model.path || name == last.string();
 }
 
+std::vector<int32_t> special_ids(const text::Tokenizer& tokenizer, const std::vector<std::string>& marks) {
+  std::vector<int32_t> ids;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    if (!tokenizer.is_special(id)) continue;
+    const std::string_view token = tokenizer.token_bytes(id);
+    const bool part = std::any_of(marks.begin(), marks.end(), [token](const std::string& mark) {
+      return !token.empty() && mark.find(token) != std::string::npos;
+    });
+    if (part) ids.push_back(id);
+  }
+  return ids;
+}
+
 }  // namespace
+
+AnswerFormat make_answer_format(const text::OutputFormat& format, const text::Tokenizer& tokenizer) {
+  AnswerFormat out{format, {}, {}, {}};
+  out.tool_marks = special_ids(tokenizer, text::marks_of({format.tools, nullptr}));
+  out.reasoning_marks = special_ids(tokenizer, text::marks_of({nullptr, format.reasoning}));
+  if (!format.tools) return out;
+  for (const std::string_view end : format.tools->ends) {
+    if (const auto id = tokenizer.token_to_id(end)) out.ends.push_back(*id);
+  }
+  return out;
+}
 
 ApiResult<std::shared_ptr<const ServedModel>> ModelList::find(const std::string& name, bool exact) const {
   for (const auto& model : models_) {

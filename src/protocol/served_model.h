@@ -20,12 +20,22 @@
 
 namespace mlc::protocol {
 
+// How a model writes calls of tools and what it thinks.
+struct AnswerFormat {
+  text::OutputFormat format;
+  // Special tokens that are marks of these, so that a detokenizer must not drop them.
+  std::vector<int32_t> tool_marks, reasoning_marks;
+  std::vector<int32_t> ends;  // tokens that end an answer with calls
+};
+AnswerFormat make_answer_format(const text::OutputFormat& format, const text::Tokenizer& tokenizer);
+
 struct ServedModel {
   std::string id;    // what /v1/models lists
   std::string path;  // model directory; requests may name it, or its last component
   std::shared_ptr<engine::Engine> engine;
   std::optional<text::Tokenizer> tokenizer;         // none: prompts of token ids only, answers without text
   std::optional<text::ChatTemplate> chat_template;  // none: chat completions are refused
+  AnswerFormat answers;
   GenerationDefaults defaults;
   // What ends a reply, unless ignore_eos, in addition to the chat template's own stops and the request's.
   std::vector<int32_t> stop_token_ids;

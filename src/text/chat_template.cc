@@ -62,6 +62,25 @@ bool probe_content_parts(const MlcRsTemplate& chat_template, const OrderedJson& 
          r.text.find("'type'") == std::string::npos && r.text.find("\"type\"") == std::string::npos;
 }
 
+constexpr const char *kToolNeedle = "tool7fa0", *kArgumentNeedle = "argument7fa0";
+
+OrderedJson probe_tools() {
+  const OrderedJson parameters = {{"type", "object"}, {"properties", {{"a", {{"type", "string"}}}}}};
+  const OrderedJson function = {{"name", kToolNeedle}, {"description", "d"}, {"parameters", parameters}};
+  return OrderedJson::array({OrderedJson{{"type", "function"}, {"function", function}}});
+}
+
+OrderedJson probe_call() {
+  const OrderedJson user = {{"role", "user"}, {"content", "x"}};
+  const OrderedJson arguments = R"({"a": ")" + std::string(kArgumentNeedle) + "\"}";
+  const OrderedJson call = {
+      {"id", "abcdefgh1"}, {"type", "function"}, {"function", {{"name", kToolNeedle}, {"arguments", arguments}}}};
+  const OrderedJson calls = {{"role", "assistant"}, {"content", ""}, {"tool_calls", OrderedJson::array({call})}};
+  const OrderedJson result = {
+      {"role", "tool"}, {"tool_call_id", "abcdefgh1"}, {"name", kToolNeedle}, {"content", "result"}};
+  return OrderedJson::array({user, calls, result});
+}
+
 bool only_text_parts(const OrderedJson& content) {
   if (!content.is_array()) return false;
   for (const OrderedJson& part : content) {
@@ -108,6 +127,8 @@ struct ChatTemplate::Impl {
   std::map<std::string, RustTemplate> jinja;
   OrderedJson base;  // variables that every rendering has
   bool takes_parts = false;
+  bool shows_tools = false, shows_calls = false;
+  OutputFormat output_format;
   std::vector<std::string> stop_strings;
   std::vector<int32_t> stop_token_ids;
 
@@ -167,6 +188,9 @@ Result<RenderedPrompt> ChatTemplate::render(const OrderedJson& messages, const R
 const std::vector<std::string>& ChatTemplate::stop_strings() const { return impl_->stop_strings; }
 const std::vector<int32_t>& ChatTemplate::stop_token_ids() const { return impl_->stop_token_ids; }
 bool ChatTemplate::takes_content_parts() const { return impl_->takes_parts; }
+const OutputFormat& ChatTemplate::output_format() const { return impl_->output_format; }
+bool ChatTemplate::shows_tools() const { return impl_->shows_tools; }
+bool ChatTemplate::shows_calls() const { return impl_->shows_calls; }
 
 static Result<std::shared_ptr<ChatTemplate::Impl>> make_jinja(const std::map<std::string, std::string>& sources,
                                                               const Json& config) {
@@ -179,6 +203,15 @@ static Result<std::shared_ptr<ChatTemplate::Impl>> make_jinja(const std::map<std
     MLC_TRY(impl->jinja[name], compile(source));
   }
   impl->takes_parts = probe_content_parts(*impl->jinja.at("default"), impl->base);
+  std::string all;
+  for (const auto& [name, source] : sources) all += source;
+  impl->output_format = detect_formats(all);
+  RenderOptions options;
+  options.tools = probe_tools();
+  const auto tools = impl->render_jinja(OrderedJson::array({OrderedJson{{"role", "user"}, {"content", "x"}}}), options);
+  impl->shows_tools = tools && tools->find(kToolNeedle) != std::string::npos;
+  const auto calls = impl->render_jinja(probe_call(), options);
+  impl->shows_calls = calls && calls->find(kArgumentNeedle) != std::string::npos;
   return impl;
 }
 
@@ -216,6 +249,12 @@ Result<ChatTemplate> ChatTemplate::from_mlc_conv_template(const Json& conv_templ
   MLC_TRY(impl->mlc, MlcConvTemplate::parse(conv_template));
   impl->stop_strings = impl->mlc->stop_strings;
   impl->stop_token_ids = impl->mlc->stop_token_ids;
+  impl->output_format = formats_of_conv_template(impl->mlc->name, impl->mlc->strip_reasoning_in_history);
+  RenderOptions options;
+  options.tools = probe_tools();
+  const OrderedJson user = OrderedJson::array({OrderedJson{{"role", "user"}, {"content", "x"}}});
+  const auto tools = impl->mlc->render(user, options.tools, true);
+  impl->shows_tools = tools && tools->text.find(kToolNeedle) != std::string::npos;
   return ChatTemplate(std::move(impl));
 }
 

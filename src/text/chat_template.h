@@ -23,6 +23,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "text/output/tool_format.h"
 #include "text/tokenizer.h"
 
 namespace mlc::text {
@@ -64,6 +65,12 @@ class ChatTemplate {
   const std::vector<int32_t>& stop_token_ids() const;
   // A Jinja template that lists content parts itself (text, images) instead of expecting one text.
   bool takes_content_parts() const;
+
+  // How the model writes calls of tools and what it thinks, as far as the template's text tells.
+  const OutputFormat& output_format() const;
+  // Whether tools, and calls of tools in a conversation, show in the prompt at all.
+  bool shows_tools() const;
+  bool shows_calls() const;
 
   struct Impl;
 

@@ -12,13 +12,28 @@ StreamDetokenizer::StreamDetokenizer(Tokenizer tokenizer, StreamOptions options)
 }
 
 std::string StreamDetokenizer::feed(int32_t id) {
-  if (!tokenizer_.exists(id) || (options_.skip_special_tokens && tokenizer_.is_special(id))) return {};
+  if (!tokenizer_.exists(id)) return {};
+  if (options_.skip_special_tokens && tokenizer_.is_special(id)) {
+    const auto& kept = options_.keep_special;
+    return std::find(kept.begin(), kept.end(), id) == kept.end() ? std::string() : feed_mark(id);
+  }
   if (rule_.kind == JoinRule::Kind::kWhole) return feed_whole(id, false);
   std::string bytes(tokenizer_.token_bytes(id));
   if (first_ && rule_.first_drops_mark && !options_.continues_text) std::erase(bytes, ' ');
   first_ = false;
   pending_ += bytes;
   return cut_start(take_complete(false));
+}
+
+// A special token that is kept: the text before it ends here, as far as decoders are concerned.
+std::string StreamDetokenizer::feed_mark(int32_t id) {
+  const bool continues = options_.continues_text;
+  options_.continues_text = continues || !first_ || !ids_.empty();
+  std::string text = flush();
+  options_.continues_text = true;
+  strip_left_ = 0;
+  first_ = false;
+  return text + std::string(tokenizer_.token_bytes(id));
 }
 
 std::string StreamDetokenizer::flush() {

@@ -20,6 +20,7 @@ namespace mlc::text {
 
 struct StreamOptions {
   bool skip_special_tokens = true;
+  std::vector<int32_t> keep_special{};  // but not these: marks that someone after this looks for
   // The ids continue a text that is shown already: a SentencePiece tokenizer's leading space is then kept, not cut.
   bool continues_text = false;
 };
@@ -36,6 +37,7 @@ class StreamDetokenizer {
   std::string take_complete(bool at_end);
   std::string cut_start(std::string text);
   std::string feed_whole(int32_t id, bool at_end);
+  std::string feed_mark(int32_t id);
 
   Tokenizer tokenizer_;
   StreamOptions options_;

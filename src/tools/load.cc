@@ -197,6 +197,23 @@ Result<void> load_text(const LoadFlags& flags, const ModelDir& dir, protocol::Se
   return {};
 }
 
+// What answers look like: as the chat template says, unless a flag does.
+void choose_answer_format(const LoadFlags& flags, protocol::ServedModel& m) {
+  if (!m.tokenizer) return;
+  text::OutputFormat format;
+  if (m.chat_template) format = m.chat_template->output_format();
+  if (flags.tool_call_parser != "auto") format.tools = text::find_tool_format(flags.tool_call_parser);
+  if (flags.reasoning_parser != "auto") format.reasoning = text::find_reasoning_format(flags.reasoning_parser);
+  m.answers = protocol::make_answer_format(format, *m.tokenizer);
+}
+
+template <typename Formats>
+std::vector<std::string> names_of(const Formats& formats, std::initializer_list<const char*> more) {
+  std::vector<std::string> names(more.begin(), more.end());
+  for (const auto& format : formats) names.emplace_back(format.name);
+  return names;
+}
+
 std::string default_name(const std::string& model) {
   std::filesystem::path p(model);
   return p.has_filename() ? p.filename().string() : p.parent_path().filename().string();
@@ -233,6 +250,24 @@ CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags) {
   return model;
 }
 
+void add_answer_flags(CLI::App& app, LoadFlags& flags) {
+  const auto list = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text;
+  };
+  const auto tools = names_of(text::tool_formats(), {"auto"});
+  const auto reasoning = names_of(text::reasoning_formats(), {"auto", "none"});
+  app.add_option("--tool-call-parser", flags.tool_call_parser,
+                 "How the model writes calls of tools: " + list(tools) + "; auto: as its chat template says")
+      ->check(CLI::IsMember(tools))
+      ->capture_default_str();
+  app.add_option("--reasoning-parser", flags.reasoning_parser,
+                 "How the model marks what it thinks: " + list(reasoning) + "; auto: as its chat template says")
+      ->check(CLI::IsMember(reasoning))
+      ->capture_default_str();
+}
+
 Result<protocol::ServedModel> load_model(const LoadFlags& flags) {
   MLC_TRY(auto cache, compiler::Cache::open());
   MLC_TRY_VOID(check_speculation(flags));
@@ -241,6 +276,7 @@ Result<protocol::ServedModel> load_model(const LoadFlags& flags) {
   MLC_TRY(engine::EngineOptions options, engine_options(flags, dir.config));
   protocol::ServedModel m;
   MLC_TRY_VOID(load_text(flags, dir, m));
+  choose_answer_format(flags, m);
   auto pool = make_workers(flags.model.threads);
   MLC_TRY(LoadedRunner served, load_runner(cache, flags, flags.model, std::move(dir), pool));
   const double share = flags.memory_share > 0 ? flags.memory_share : engine::kDefaultMemoryShare;

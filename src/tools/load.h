@@ -13,13 +13,15 @@ namespace mlc::tools {
 
 struct LoadFlags {
   ModelFlags model;
-  std::string chat_template;      // --chat-template FILE; empty: the model's
-  std::string system_prompt;      // --system-prompt
-  std::string served_model_name;  // --served-model-name; empty: the model argument
-  bool mlock = false;             // --mlock
-  std::string mode = "local";     // local, interactive or server: how many sequences at once
-  int64_t max_num_sequence = 0;   // 0: by mode
-  int64_t max_total_tokens = 0;   // 0: by mode and memory
+  std::string chat_template;              // --chat-template FILE; empty: the model's
+  std::string system_prompt;              // --system-prompt
+  std::string tool_call_parser = "auto";  // --tool-call-parser
+  std::string reasoning_parser = "auto";  // --reasoning-parser
+  std::string served_model_name;          // --served-model-name; empty: the model argument
+  bool mlock = false;                     // --mlock
+  std::string mode = "local";             // local, interactive or server: how many sequences at once
+  int64_t max_num_sequence = 0;           // 0: by mode
+  int64_t max_total_tokens = 0;           // 0: by mode and memory
   bool prefix_cache = true;
   int64_t max_recycled = -1;                   // ended sequences whose pages the prefix cache keeps; -1: no limit
   bool mix_prefill = true;                     // --prefill-mode hybrid
@@ -31,6 +33,9 @@ struct LoadFlags {
 
 // The flags of LoadFlags that every command with an engine has.
 CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags);  // the model argument, required
+
+// --tool-call-parser and --reasoning-parser, for commands that serve an API.
+void add_answer_flags(CLI::App& app, LoadFlags& flags);
 
 // Converts, compiles and packs as needed, with progress on standard error; then starts the engine.
 Result<protocol::ServedModel> load_model(const LoadFlags& flags);

@@ -167,6 +167,7 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
       ->required(false)
       ->description("Hugging Face directory or MLC model directory, or a directory of such directories");
   app.add_option("--model", o->more_models, "One more model, chosen by its name in requests; may be repeated");
+  add_answer_flags(app, o->load);
   app.add_option("--served-model-name", o->load.served_model_name, "The model's id in the API; default: its directory");
   app.add_option("--mode", o->load.mode, "local (8 sequences at once), interactive (1) or server (up to 64)")
       ->capture_default_str();

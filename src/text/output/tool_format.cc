@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 namespace mlc::text {
 namespace {
@@ -101,10 +102,11 @@ TagRules deepseek_v32() {
   return r;
 }
 
-ToolFormat markup(std::string_view name, std::string_view models, MarkupRules rules,
+ToolFormat markup(std::string_view name, std::string_view models, MarkupRules rules, CallSyntax syntax,
                   std::vector<std::string_view> ends = {}) {
   ToolFormat f{name, ToolFamily::kMarkup, models};
   f.markup = std::move(rules);
+  f.syntax = syntax;
   f.ends = std::move(ends);
   return f;
 }
@@ -115,35 +117,76 @@ ToolFormat tags(std::string_view name, std::string_view models, TagRules rules) 
   return f;
 }
 
+constexpr std::string_view kName = "{\"name\": \"", kArguments = "\", \"arguments\": ";
+
+// [{"name": …, "arguments": …}, …] between two marks.
+CallSyntax list_syntax(std::string_view open, std::string_view close) {
+  return {open, kName, kArguments, "}", ", ", close};
+}
+
+void add_mistral(std::vector<ToolFormat>* all) {
+  const CallSyntax named = {"", "[TOOL_CALLS]", "[ARGS]", "", "", ""};
+  for (const auto& [name, models, syntax] :
+       {std::tuple{"mistral", "Mistral 7B v0.3 to Small 3.1", list_syntax("[TOOL_CALLS][", "]")},
+        std::tuple{"mistral_v11", "Mistral Small 3.2, Ministral 3, Magistral, Devstral", named}}) {
+    all->push_back(markup(name, models, mistral(), syntax));
+    all->back().id_length = 9;
+  }
+}
+
+void add_deepseek(std::vector<ToolFormat>* all) {
+  const std::string_view open = "<｜tool▁calls▁begin｜>", close = "<｜tool▁calls▁end｜>";
+  all->push_back(markup(
+      "deepseek_v3", "DeepSeek V3, R1", deepseek_v3(),
+      {open, "<｜tool▁call▁begin｜>function<｜tool▁sep｜>", "\n```json\n", "\n```<｜tool▁call▁end｜>", "\n", close}));
+  all->push_back(markup("deepseek_v31", "DeepSeek V3.1", deepseek_v3(),
+                        {open, "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "", close}));
+  all->push_back(tags("deepseek_v32", "DeepSeek V3.2, V4", deepseek_v32()));
+}
+
+void add_lists(std::vector<ToolFormat>* all) {
+  const MarkupRules rules = objects({"functools", "<|tool_call|>"}, {"<|/tool_call|>"});
+  all->push_back(markup("phi4", "Phi-4 mini", rules, list_syntax("<|tool_call|>[", "]<|/tool_call|>")));
+  all->push_back(markup("functools", "Firefunction 2, Phi-4 mini", rules, list_syntax("functools[", "]")));
+  all->push_back(markup("granite", "Granite 3", rules, list_syntax("<|tool_call|>[", "]")));
+  all->push_back(markup("apriel", "Apriel", objects({"<tool_calls>"}, {"</tool_calls>"}),
+                        list_syntax("<tool_calls>[", "]</tool_calls>")));
+  all->push_back(markup("cohere", "Command R7B, Command A", objects({"<|START_ACTION|>"}, {"<|END_ACTION|>"}),
+                        {"<|START_ACTION|>[", "{\"tool_call_id\": \"0\", \"tool_name\": \"",
+                         "\", \"parameters\": ", "}", ", ", "]<|END_ACTION|>"}));
+}
+
 std::vector<ToolFormat> make_formats() {
   std::vector<ToolFormat> all;
-  all.push_back(markup("hermes", "Hermes 2 and 3, Qwen 2.5 and 3, QwQ", objects({"<tool_call>"}, {"</tool_call>"})));
-  all.push_back(markup("llama3_json", "Llama 3.1, 3.2, 3.3", llama3_json(), {"<|eom_id|>"}));
+  all.push_back(markup("hermes", "Hermes 2 and 3, Qwen 2.5 and 3, QwQ", objects({"<tool_call>"}, {"</tool_call>"}),
+                       {"", "<tool_call>\n{\"name\": \"", kArguments, "}\n</tool_call>", "\n", ""}));
+  all.push_back(markup("llama3_json", "Llama 3.1, 3.2, 3.3", llama3_json(),
+                       {"", kName, "\", \"parameters\": ", "}", "; ", ""}, {"<|eom_id|>"}));
   ToolFormat pythonic{"pythonic", ToolFamily::kPython, "Llama 3.2 and 4 with Python calls, LFM2, Gorilla"};
   pythonic.python.opens = {"<|python_start|>", "<|tool_call_start|>", "<<function>>"};
   pythonic.python.closes = {"<|python_end|>", "<|tool_call_end|>"};
   pythonic.ends = {"<|eom_id|>"};
   all.push_back(std::move(pythonic));
-  ToolFormat with_ids = markup("mistral", "Mistral, Ministral, Magistral, Devstral", mistral());
-  with_ids.id_length = 9;
-  all.push_back(std::move(with_ids));
-  all.push_back(markup("deepseek_v3", "DeepSeek V3, V3.1, R1", deepseek_v3()));
-  all.push_back(tags("deepseek_v32", "DeepSeek V3.2, V4", deepseek_v32()));
-  all.push_back(markup("phi4", "Phi-4, Firefunction 2, Granite 3",
-                       objects({"functools", "<|tool_call|>", "<|tool_calls|>"}, {"<|/tool_call|>"})));
-  all.push_back(markup("functionary_v3_1", "Functionary 3.1", functionary_v3_1(), {"<|eom_id|>"}));
-  all.push_back(markup("functionary_v3_2", "Functionary 3.2", functionary_v3_2()));
+  add_mistral(&all);
+  add_deepseek(&all);
+  add_lists(&all);
+  all.push_back(markup("functionary_v3_1", "Functionary 3.1", functionary_v3_1(),
+                       {"", "<function=", ">", "</function>", "", ""}, {"<|eom_id|>"}));
+  all.push_back(markup("functionary_v3_2", "Functionary 3.2", functionary_v3_2(), {"", "", "\n", "", ">>>", ""}));
   ToolFormat gpt_oss{"gpt_oss", ToolFamily::kHarmony, "gpt-oss"};
+  gpt_oss.syntax = {
+      "", "<|channel|>commentary to=functions.", " <|constrain|>json<|message|>", "<|call|>", "<|start|>assistant", ""};
   gpt_oss.ends = {"<|call|>", "<|return|>"};
   all.push_back(std::move(gpt_oss));
-  all.push_back(markup("kimi_k2", "Kimi K2", kimi_k2()));
+  all.push_back(markup("kimi_k2", "Kimi K2", kimi_k2(),
+                       {"<|tool_calls_section_begin|>", "<|tool_call_begin|>functions.",
+                        ":0<|tool_call_argument_begin|>", "<|tool_call_end|>", "", "<|tool_calls_section_end|>"}));
   all.push_back(
       tags("qwen3_coder", "Qwen3-Coder, Qwen 3.5, Nemotron 3, Step 3.5", function_tags("<tool_call>", "</tool_call>")));
   all.push_back(tags("seed_oss", "Seed-OSS", function_tags("<seed:tool_call>", "</seed:tool_call>")));
   all.push_back(tags("glm", "GLM 4.5 and newer", glm()));
-  all.push_back(markup("cohere", "Command R7B, Command A", objects({"<|START_ACTION|>"}, {"<|END_ACTION|>"})));
-  all.push_back(markup("apriel", "Apriel", objects({"<tool_calls>"}, {"</tool_calls>"})));
-  all.push_back(markup("json", "any: a JSON object or list at the start of the answer", plain_json()));
+  all.push_back(
+      markup("json", "any: a JSON object or list at the start of the answer", plain_json(), list_syntax("[", "]")));
   return all;
 }
 
@@ -168,13 +211,14 @@ bool has(std::string_view text, std::string_view part) { return text.find(part) 
 const char* detect_tools(std::string_view t) {
   if (has(t, "<|channel|>") && has(t, "<|message|>")) return "gpt_oss";
   if (has(t, "｜DSML｜")) return "deepseek_v32";
-  if (has(t, "tool▁call▁begin")) return "deepseek_v3";
+  if (has(t, "tool▁call▁begin")) return has(t, "```json") ? "deepseek_v3" : "deepseek_v31";
   if (has(t, "<|tool_call_begin|>")) return "kimi_k2";
   if (has(t, "<arg_key>")) return "glm";
   if (has(t, "<seed:tool_call>")) return "seed_oss";
   if (has(t, "<tool_call>")) return has(t, "<function=") ? "qwen3_coder" : "hermes";
-  if (has(t, "[TOOL_CALLS]")) return "mistral";
-  if (has(t, "functools") || has(t, "<|tool_call|>")) return "phi4";
+  if (has(t, "[TOOL_CALLS]")) return has(t, "[ARGS]") ? "mistral_v11" : "mistral";
+  if (has(t, "functools")) return "functools";
+  if (has(t, "<|tool_call|>")) return has(t, "<|tool|>") ? "phi4" : "granite";
   if (has(t, "<|START_ACTION|>")) return "cohere";
   if (has(t, "<tool_calls>")) return "apriel";
   if (has(t, "<function=")) return "functionary_v3_1";
@@ -242,6 +286,28 @@ std::vector<std::string> marks_of(const OutputFormat& format) {
 
 OutputFormat detect_formats(std::string_view template_source) {
   return {find_tool_format(detect_tools(template_source)), find_reasoning_format(detect_reasoning(template_source))};
+}
+
+OutputFormat formats_of_conv_template(std::string_view name, bool strips_reasoning) {
+  struct Known {
+    std::string_view prefix, tools;
+  };
+  constexpr Known kKnown[] = {
+      {"hermes", "hermes"},        {"qwen3_5", "qwen3_coder"},     {"qwen", "hermes"},
+      {"llama-3_", "llama3_json"}, {"llama-4", "pythonic"},        {"ministral3", "mistral_v11"},
+      {"mistral", "mistral"},      {"deepseek_r1", "deepseek_v3"}, {"deepseek_v3", "deepseek_v3"},
+      {"phi-4", "phi4"},           {"gorilla", "pythonic"},        {"glm", "glm"}};
+  OutputFormat format{find_tool_format("json"), nullptr};
+  for (const Known& known : kKnown) {
+    if (!name.starts_with(known.prefix)) continue;
+    format.tools = find_tool_format(known.tools);
+    break;
+  }
+  if (name.starts_with("qwen3") || name.starts_with("deepseek_r1") || strips_reasoning) {
+    format.reasoning = find_reasoning_format("qwen3");
+  }
+  if (name == "ministral3_reasoning") format.reasoning = find_reasoning_format("mistral");
+  return format;
 }
 
 }  // namespace mlc::text

@@ -43,7 +43,11 @@ struct PythonRules {
   std::vector<std::string_view> opens, closes;  // around the list; may be missing
 };
 
-struct HarmonyRules {};
+// How calls with JSON arguments are written, one after the other; for grammars, examples, and histories:
+//   open  begin NAME middle ARGUMENTS end  separator  begin … end  close
+struct CallSyntax {
+  std::string_view open, begin, middle, end, separator, close;
+};
 
 enum class ToolFamily { kMarkup, kTags, kPython, kHarmony };
 
@@ -54,6 +58,7 @@ struct ToolFormat {
   MarkupRules markup{};
   TagRules tags{};
   PythonRules python{};
+  CallSyntax syntax{};                   // kMarkup and kHarmony
   std::vector<std::string_view> ends{};  // tokens that end an answer after a call, even if the model does not list them
   int id_length = 0;                     // of calls' ids; 0: any
 };
@@ -79,5 +84,7 @@ std::vector<std::string> marks_of(const OutputFormat& format);
 
 // What a chat template's text says about the answers that its model gives.
 OutputFormat detect_formats(std::string_view template_source);
+// The same for MLC's conversation templates, which have a name and say little else.
+OutputFormat formats_of_conv_template(std::string_view name, bool strips_reasoning);
 
 }  // namespace mlc::text
