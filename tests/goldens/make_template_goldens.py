@@ -87,6 +87,35 @@ CONVERSATIONS = {
             {"role": "user", "content": [{"type": "text", "text": "Part one."}, {"type": "text", "text": "Part two."}]}
         ]
     },
+    "parallel_calls": {
+        "messages": [
+            {"role": "system", "content": "Use tools."},
+            {"role": "user", "content": "Weather and time?"},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [call({"city": "Köln", "unit": "celsius"}), call({}, "get_time", "abcdefgh2")],
+            },
+            {"role": "tool", "name": "get_weather", "tool_call_id": "abcdefgh1", "content": "21 °C, \"sunny\""},
+            {"role": "tool", "name": "get_time", "tool_call_id": "abcdefgh2", "content": "12:00"},
+        ],
+        "tools": TOOLS,
+    },
+    "reasoning_turns": {
+        "messages": [
+            USER,
+            {
+                "role": "assistant",
+                "content": "",
+                "reasoning_content": "I should look.\nTwice.",
+                "tool_calls": [call({"city": "Köln"})],
+            },
+            {"role": "tool", "name": "get_weather", "tool_call_id": "abcdefgh1", "content": "{}"},
+        ],
+        "tools": TOOLS,
+    },
+    "no_thinking": {"messages": [USER], "kwargs": {"enable_thinking": False}},
+    "thinking": {"messages": [USER], "kwargs": {"enable_thinking": True, "reasoning_effort": "high"}},
     "bad_order": {"messages": [{"role": "assistant", "content": "I start."}, {"role": "assistant", "content": "Again."}]},
 }
 SPECIAL = {"bos_token": "<|bos|>", "eos_token": "<|eos|>", "unk_token": "<unk>", "pad_token": "<|pad|>"}
@@ -134,6 +163,7 @@ def render(template, conversation):
         "documents": None,
         "add_generation_prompt": conversation.get("add_generation_prompt", True),
         **SPECIAL,
+        **conversation.get("kwargs", {}),
     }
     try:
         return {"text": template.render(**variables)}
