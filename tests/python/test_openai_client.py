@@ -178,10 +178,8 @@ def test_errors_have_openais_classes(client, model):
         client.chat.completions.create(model=model, messages=QUESTION, temperature=7)
     assert wrong.value.param == "temperature" and "7" in wrong.value.message
     with pytest.raises(openai.BadRequestError) as tools:
-        client.chat.completions.create(
-            model=model, messages=QUESTION, tools=[{"type": "function", "function": {"name": "f"}}]
-        )
-    assert tools.value.param == "tools"
+        client.chat.completions.create(model=model, messages=QUESTION, tools=[{"type": "function", "function": {}}])
+    assert tools.value.param == "tools[0].function.name"
     with pytest.raises(openai.BadRequestError) as long:
         client.completions.create(model=model, prompt=[1] * 200_000, max_tokens=1)
     assert long.value.code == "context_length_exceeded" and "200000" in long.value.message
