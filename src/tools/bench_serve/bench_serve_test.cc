@@ -11,6 +11,7 @@
 #include <numeric>
 #include <thread>
 
+#include "base/log.h"
 #include "protocol/scripted_engine.h"
 #include "serve/http_server.h"
 #include "tools/bench_serve/dataset.h"
@@ -339,8 +340,12 @@ TEST(BenchServe, Figures) {
 
 TEST(BenchServe, Reports) {
   const Running running({.reply = "Hi there"});
-  Report r{
-      .time = "now", .url = "http://x", .path = "/v1/chat/completions", .model = "<toy>", .dataset = "d", .label = ""};
+  Report r;
+  r.time = "now";
+  r.url = "http://x";
+  r.path = "/v1/chat/completions";
+  r.model = "<toy>";
+  r.dataset = "d";
   r.goals = parse_goals({"e2e:100000"}).value();
   for (const int64_t n : {1, 2}) {
     LoadSpec spec{.path = r.path, .bodies = std::vector<std::string>(3, kChat), .concurrency = n};
