@@ -43,6 +43,7 @@ async function ask(text) {
   await page.fill("#prompt", text);
   await page.press("#prompt", "Enter");
 }
+const listed = (n) => page.waitForFunction((count) => document.querySelectorAll("#chats .open").length === count, n);
 const answers = () => page.locator(".answer .prose");
 
 test("an answer streams in, with its figures", async () => {
@@ -119,13 +120,14 @@ test("reloading keeps the chats; another can be opened; deleting removes them", 
   await page.hover("#chats li >> nth=1");
   await page.click("#chats li >> nth=1 >> .drop");
   await page.click("#confirm button[value=yes]");
+  await listed(1);
   assert.deepEqual(await page.locator("#chats .open").allTextContents(), ["Question two"]);
   await page.click("#clear");
   await page.keyboard.press("Escape"); // keeps
   assert.equal(await page.locator("#chats .open").count(), 1);
   await page.click("#clear");
   await page.click("#confirm button[value=yes]");
-  assert.equal(await page.locator("#chats .open").count(), 0);
+  await listed(0);
   assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((k) => k.startsWith("mlc.chat"))), []);
 });
 
@@ -142,6 +144,7 @@ test("chats are exported and imported, and a wrong file is refused", async () =>
   await page.waitForSelector("#banner >> text=not JSON");
   const hostile = { chats: [{ id: "../x", messages: [] }, { id: "a", messages: [{ role: "system", content: {} }] }, null, 7] };
   await give("hostile.json", JSON.stringify(hostile));
+  await page.waitForSelector("#say >> text=0 chats imported", { state: "attached" });
   assert.equal(await page.locator("#chats .open").count(), 0);
   await give("good.json", text);
   await page.click("#chats >> text=To be exported");
