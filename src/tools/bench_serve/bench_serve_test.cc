@@ -130,7 +130,7 @@ TEST(BenchServe, CountsWhatTheServerCounts) {
   EXPECT_EQ(s.completed, 20) << s.first_detail;
   EXPECT_TRUE(s.counted_by_server);
   for (const Sample& sample : load.samples) {
-    EXPECT_EQ(sample.output_tokens, 8);
+    EXPECT_EQ(sample.output_tokens, 9);  // the end counts
     EXPECT_EQ(sample.prompt_tokens, 19);
     EXPECT_GT(sample.ttft, 0);
     EXPECT_GE(sample.e2e, sample.ttft);
@@ -146,7 +146,7 @@ TEST(BenchServe, CompletionsToo) {
   const std::string body = R"({"prompt":"x","max_tokens":4,"stream":true,"stream_options":{"include_usage":true}})";
   const Load load = run_load(running.server(), {.path = "/v1/completions", .bodies = {body}});
   EXPECT_TRUE(load.samples[0].ok()) << load.samples[0].detail;
-  EXPECT_EQ(load.samples[0].output_tokens, 2);
+  EXPECT_EQ(load.samples[0].output_tokens, 3);
 }
 
 // No more requests at a time than asked for; and as many.
@@ -360,7 +360,7 @@ TEST(BenchServe, Reports) {
   EXPECT_EQ(json["levels"].size(), 3u);
   EXPECT_EQ(json["levels"][0]["completed"], 3);
   EXPECT_EQ(json["levels"][0]["goodput_share"], 1.0);
-  EXPECT_EQ(json["levels"][0]["requests"][2]["output_tokens"], 8);
+  EXPECT_EQ(json["levels"][0]["requests"][2]["output_tokens"], 9);
   EXPECT_EQ(json["levels"][2]["errors"]["connect"], 1);
   const std::string page = html(r);
   EXPECT_NE(page.find("&lt;toy&gt;"), std::string::npos);
