@@ -301,6 +301,57 @@ void check_split(const Case& c, const codegen::JitLibrary& library, const Target
   }
 }
 
+// silu(gate) * up and its quantization, apart and as one.
+Case silu_case(unsigned seed) {
+  Rng rng(seed);
+  const int64_t k = 32 * pick(rng, 1, 9), zero = rng() % 2 == 0 ? 7 : 127;
+  graph::Graph g;
+  const ValueId x = g.add_value("x", {DType::f32(), {Dim::of(Sym::kTokens), 2 * k}}, ValueKind::kInput);
+  const std::map<std::string, graph::Attr> attrs = {{"k", k}, {"zero", zero}};
+  const ValueId y = g.add_op({.name = "silu", .op = "silu_mul", .attrs = {{"n", k}}, .inputs = {x}}, {"y"})[0];
+  g.add_op({.name = "apart", .op = "quantize_rows", .attrs = attrs, .inputs = {y}}, {"w", "s", "z"});
+  g.add_op({.name = "one", .op = "silu_quantize", .attrs = attrs, .inputs = {x}}, {"w", "s", "z"});
+  return {seed, fmt::format("silu {} zero {}", k, zero), graph::to_ir(graph::fuse(g)).module};
+}
+
+// A code may differ from the interpreter's, whose exp is another one; the two forms do not differ in a bit.
+TEST(RandomKernels, SiluIsQuantizedAlikeApartAndAsOne) {
+  const int cases = schedule::testing::setting("MLC_PROPERTY_CASES", 16);
+  const int first = schedule::testing::setting("MLC_PROPERTY_SEED", 0);
+  for (const Target& t : runnable_targets()) {
+    for (int i = first; i < first + cases; ++i) {
+      const Case c = silu_case(static_cast<unsigned>(i));
+      auto scheduled = schedule::schedule_all(c.module, t);
+      ASSERT_TRUE(scheduled) << scheduled.error().message;
+      auto lowered = lower::run(*scheduled, t);
+      ASSERT_TRUE(lowered) << lowered.error().message;
+      auto library = codegen::JitLibrary::compile(*lowered, t);
+      ASSERT_TRUE(library) << library.error().message;
+      Rng rng(c.seed);
+      const Sizes s = random_sizes(c, rng);
+      const ir::PrimFunc &silu = function(c, "_silu_mul"), &apart = function(c, "_quantize_rows"),
+                         &one = function(c, "_silu_quantize");
+      std::vector<Aligned> a, b;
+      for (const ir::Buffer& buffer : silu.buffers) {
+        a.emplace_back(schedule::testing::random_buffer(buffer, silu, s.of(silu), rng));
+      }
+      std::vector<Bytes> out;
+      for (size_t k = 1; k < one.buffers.size(); ++k) {
+        out.push_back(schedule::testing::random_buffer(one.buffers[k], one, s.of(one), rng));
+        a.emplace_back(out.back());
+        b.emplace_back(out.back());
+      }
+      run_kernel(*library, silu, s, {a[0].data, a[1].data}, 2);
+      run_kernel(*library, apart, s, {a[1].data, a[2].data, a[3].data, a[4].data}, 3);
+      run_kernel(*library, one, s, {a[0].data, b[0].data, b[1].data, b[2].data}, 5);
+      for (size_t k = 0; k < out.size(); ++k) {
+        ASSERT_EQ(std::memcmp(a[k + 2].data, b[k].data, out[k].size()), 0) << c.told << " " << k << " " << t.str();
+        ASSERT_NE(std::memcmp(b[k].data, out[k].data(), out[k].size()), 0) << "nothing was written";
+      }
+    }
+  }
+}
+
 TEST(RandomKernels, LinearLayersOfEverySchemeAndRowRange) { run_cases(linear_case); }
 TEST(RandomKernels, RopeAppendAndAttentionWholeAndSplit) { run_cases(attention_case, check_split); }
 

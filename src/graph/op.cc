@@ -6,10 +6,23 @@ namespace mlc::graph {
 
 const std::vector<OpDef>& op_table() {
   static const std::vector<OpDef> table = {
-      ops::embedding(),   ops::rms_norm(),  ops::quantize_rows(),   ops::linear(),
-      ops::dequantize(),  ops::matmul(),    ops::matmul_int8(),     ops::bf16_rows(),
-      ops::matmul_bf16(), ops::add(),       ops::add_bias(),        ops::silu_mul(),
-      ops::rope_append(), ops::attention(), ops::attention_parts(), ops::attention_combine(),
+      ops::embedding(),
+      ops::rms_norm(),
+      ops::quantize_rows(),
+      ops::silu_quantize(),
+      ops::linear(),
+      ops::dequantize(),
+      ops::matmul(),
+      ops::matmul_int8(),
+      ops::bf16_rows(),
+      ops::matmul_bf16(),
+      ops::add(),
+      ops::add_bias(),
+      ops::silu_mul(),
+      ops::rope_append(),
+      ops::attention(),
+      ops::attention_parts(),
+      ops::attention_combine(),
       ops::take_rows(),
   };
   return table;

@@ -85,6 +85,27 @@ TEST(Ops, SiluMulWithAWidthThatIsNoMultipleOfTheLanes) {
   }
 }
 
+// silu(gate) * up becomes codes at once, unless somebody else reads it or a group would be cut.
+TEST(Expand, SiluIsQuantizedAtOnceForItsOnlyReader) {
+  const auto ops_of = [](int64_t k, bool other_reader) {
+    const auto w =
+        std::make_shared<const quant::PackedLinear>(quant::PackedLinear::create("q4f16_1", "down", 16, k).value());
+    Graph g;
+    const ValueId x = input(g, "x", DType::f32(), {Dim::of(kT), quant::round_up(2 * k, 16)});
+    const ValueId y = g.add_op({.name = "silu", .op = "silu_mul", .attrs = {{"n", k}}, .inputs = {x}}, {"y"})[0];
+    Node linear{.name = "down", .op = "linear", .inputs = {y}, .weight = w};
+    for (const auto& t : w->tensors()) linear.inputs.push_back(g.add_param(t));
+    g.add_op(linear, {"z"});
+    if (other_reader) g.add_op({.name = "more", .op = "add", .inputs = {y, y}}, {"more"});
+    std::string ops;
+    for (const Node& n : expand_linear(g, Activation::kInt8).nodes) ops += n.op + " ";
+    return ops;
+  };
+  EXPECT_EQ(ops_of(64, false), "silu_quantize matmul_int8 ");
+  EXPECT_EQ(ops_of(64, true), "silu_mul quantize_rows matmul_int8 add ");
+  EXPECT_EQ(ops_of(40, false), "silu_mul quantize_rows matmul_int8 ");
+}
+
 struct Quantized {
   std::vector<int32_t> words, zeros;
   std::vector<float> scales;

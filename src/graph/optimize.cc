@@ -32,6 +32,7 @@ std::vector<int> count_uses(const Graph& g) {
 
 Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots) {
   Graph out = without_nodes(g);
+  const std::vector<int> uses = count_uses(g);
   std::map<ValueId, ValueId> halves;                                      // x -> its words of bf16
   std::map<std::pair<ValueId, int64_t>, std::vector<ValueId>> quantized;  // (x, zero) -> words, scales, zeros
   for (const Node& node : g.nodes) {
@@ -53,6 +54,14 @@ Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots) {
         quantize.op = "quantize_rows";
         quantize.attrs = {{"k", node.weight->k()}, {"zero", node.weight->zero()}};
         quantize.inputs = {x};
+        // silu(gate) * up goes straight into its codes if nobody else reads it.
+        const Node* before = out.nodes.empty() ? nullptr : &out.nodes.back();
+        if (before != nullptr && before->op == "silu_mul" && before->outputs[0] == x &&
+            uses[static_cast<size_t>(x)] == 1 && node.weight->k() % quant::kGroup == 0) {
+          quantize.op = "silu_quantize";
+          quantize.inputs = before->inputs;
+          out.nodes.pop_back();
+        }
         q = out.add_op(quantize, {node.name + ".words", node.name + ".scales", node.name + ".zeros"});
       }
       product.op = "matmul_int8";

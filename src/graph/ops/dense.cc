@@ -34,15 +34,11 @@ Stmt emit_embedding(const EmitContext& c) {
 
 // ---- quantize_rows: per row and group of 32, scale = max|x| / 127, codes = round(x / scale) as words of four s8,
 // zeros = -zero * sum of codes. Rows and groups together are the parallel loop, so that one row uses all cores.
-Stmt emit_quantize(const EmitContext& c) {
+using Sixteen = std::function<Expr(const Expr& m, const Expr& column)>;  // f32x16 of a row from a column on
+Stmt quantized(const EmitContext& c, const Sixteen& x_at) {
   const int64_t k = c.node->int_attr("k"), zero = c.node->int_attr("zero");
   const int64_t groups = (k + quant::kGroup - 1) / quant::kGroup;
   const DType vf = DType::f32().with_lanes(16), vi = DType::i32().with_lanes(16);
-  auto x_at = [&](const Expr& m, const Expr& column) {
-    const Expr lanes = ir::ramp(column, 1, 16);
-    if (k % quant::kGroup == 0) return ir::load(c.in[0], {m, lanes});
-    return ir::load(c.in[0], {m, lanes}, lanes < ir::broadcast(Expr(k), 16));
-  };
   auto words_of = [&](const Expr& codes) {
     return ir::reinterpret(DType::i32().with_lanes(4), ir::cast(DType::i8().with_lanes(16), codes));
   };
@@ -64,6 +60,26 @@ Stmt emit_quantize(const EmitContext& c) {
         return ir::let(x0, x_at(m, g * quant::kGroup), ir::let(x1, x_at(m, g * quant::kGroup + 16), stores));
       },
       ir::ForKind::kParallel);
+}
+
+Stmt emit_quantize(const EmitContext& c) {
+  const int64_t k = c.node->int_attr("k");
+  return quantized(c, [&](const Expr& m, const Expr& column) {
+    const Expr lanes = ir::ramp(column, 1, 16);
+    if (k % quant::kGroup == 0) return ir::load(c.in[0], {m, lanes});
+    return ir::load(c.in[0], {m, lanes}, lanes < ir::broadcast(Expr(k), 16));
+  });
+}
+
+// ---- silu_quantize: the same of silu(gate) * up, which nobody else reads
+Stmt emit_silu_quantize(const EmitContext& c) {
+  const int64_t k = c.node->int_attr("k");
+  return quantized(c, [&](const Expr& m, const Expr& column) {
+    const DType f = DType::f32().with_lanes(16);
+    const Expr gate = ir::load(c.in[0], {m, ir::ramp(column, 1, 16)});
+    const Expr up = ir::load(c.in[0], {m, ir::ramp(column + k, 1, 16)});
+    return gate / (ir::fimm(f, 1) + ir::exp(-gate)) * up;
+  });
 }
 
 std::vector<TensorType> infer_quantize(const Node& node, const std::vector<TensorType>& in) {
@@ -174,6 +190,8 @@ OpDef embedding() {
 }
 
 OpDef quantize_rows() { return {"quantize_rows", OpKind::kExplicit, infer_quantize, emit_quantize, no_ops}; }
+
+OpDef silu_quantize() { return {"silu_quantize", OpKind::kExplicit, infer_quantize, emit_silu_quantize, no_ops}; }
 
 OpDef linear() {
   return {"linear", OpKind::kMatmul,
