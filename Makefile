@@ -9,7 +9,7 @@ RUNS ?= 5
 FUZZ_SECONDS ?= 600
 BIN := build/release/bin/mlc_llm
 
-.PHONY: help deps build run test test-fast ci lint format bench bench-growth test-sanitize fuzz docs clean
+.PHONY: help deps build run test test-fast ci lint format bench bench-growth test-grammar test-sanitize fuzz docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -54,6 +54,11 @@ bench-growth: build ## How time grows with prompt, context and batch, as plots b
 	@$(BIN) bench --suite scripts/bench/growth.json --runs $(RUNS) --json build/bench/growth.json \
 	  --html build/bench/growth.html
 	@echo "build/bench/growth.html"
+
+test-grammar: ## Structured output: whole JSON schema suites against a 128 K vocabulary, with counts and times
+	@scripts/build.sh release test_text
+	@rm -f build/grammar.txt
+	@MLC_GRAMMAR_SUITES=all MLC_GRAMMAR_REPORT=build/grammar.txt build/release/test_text --gtest_filter='GrammarSuites.*'
 
 test-sanitize: ## Unit and serving tests under AddressSanitizer with UBSan, then ThreadSanitizer (slow)
 	@scripts/install_deps.sh test

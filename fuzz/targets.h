@@ -20,13 +20,12 @@ void http_request(std::string_view input);   // bytes of a connection, to a real
 void chat_request(std::string_view input);   // body of a generating request, to each of the APIs
 void chat_template(std::string_view input);  // Jinja source, rendered with a conversation
 void tool_calls(std::string_view input);     // what a model says, to the parser of any format of calls and thoughts
+void grammar(std::string_view input);        // a grammar of any kind, then random tokens through it
 
 inline const std::vector<Target>& targets() {
   static const std::vector<Target> all = {
-      {"http_request", http_request},
-      {"chat_request", chat_request},
-      {"chat_template", chat_template},
-      {"tool_calls", tool_calls},
+      {"http_request", http_request}, {"chat_request", chat_request}, {"chat_template", chat_template},
+      {"tool_calls", tool_calls},     {"grammar", grammar},
   };
   return all;
 }

@@ -1,6 +1,7 @@
 /* C face of the Rust text crate (rust/src). Used by src/text only; everything else goes through its C++ classes.
  *
- * Handles are immutable after creation: any number of threads may use one at the same time.
+ * Handles are immutable after creation: any number of threads may use one at the same time. The exception is
+ * MlcRsMatcher: one thread at a time.
  * Functions return MLC_RS_OK and fill `out`, or another status and fill `error` with UTF-8 text to be freed.
  * Text goes in as pointer + size, need not end in NUL and must be UTF-8 (else the call fails, it never crashes).
  */
@@ -83,6 +84,45 @@ void mlc_rs_template_free(MlcRsTemplate* chat_template);
 /* `context`: a JSON object, the template's variables. `__now__` (seconds since 1970) fixes strftime_now's clock. */
 int32_t mlc_rs_template_render(const MlcRsTemplate* chat_template, const uint8_t* context, size_t size, MlcRsBytes* out,
                                MlcRsBytes* error);
+
+/* ---- grammars ---- */
+
+typedef struct MlcRsGrammarEnv MlcRsGrammarEnv; /* what all grammars of a tokenizer share; outlives the tokenizer */
+typedef struct MlcRsGrammar MlcRsGrammar;       /* a compiled grammar; may outlive its environment */
+typedef struct MlcRsMatcher MlcRsMatcher;       /* the state of one sequence; may outlive its grammar */
+
+enum {
+  MLC_RS_GRAMMAR_JSON_OBJECT = 0, /* any JSON object; no source */
+  MLC_RS_GRAMMAR_JSON_SCHEMA = 1,
+  MLC_RS_GRAMMAR_REGEX = 2, /* matches the whole text */
+  MLC_RS_GRAMMAR_LARK = 3,  /* llguidance's dialect of Lark */
+};
+
+enum {
+  MLC_RS_MAY_STOP = 1,  /* the text is complete as it is */
+  MLC_RS_MUST_STOP = 2, /* and nothing can follow */
+};
+
+/* 128 K tokens: about 0.3 s. */
+int32_t mlc_rs_grammar_env_new(const MlcRsTokenizer* tokenizer, MlcRsGrammarEnv** out, MlcRsBytes* error);
+void mlc_rs_grammar_env_free(MlcRsGrammarEnv* env);
+/* `lenient`: keywords of a schema that cannot be enforced are left out, and named in `warnings` (one per line). */
+int32_t mlc_rs_grammar_new(const MlcRsGrammarEnv* env, uint32_t kind, const uint8_t* source, size_t size, bool lenient,
+                           MlcRsGrammar** out, MlcRsBytes* warnings, MlcRsBytes* error);
+void mlc_rs_grammar_free(MlcRsGrammar* grammar);
+/* What the lexer learns is shared by all states of a grammar and grows with use. False: make a new one for the next
+ * request, for it has grown over `max_bytes`, or it failed. */
+bool mlc_rs_grammar_usable(const MlcRsGrammar* grammar, size_t max_bytes);
+
+int32_t mlc_rs_matcher_new(const MlcRsGrammar* grammar, MlcRsMatcher** out, MlcRsBytes* error);
+int32_t mlc_rs_matcher_clone(const MlcRsMatcher* matcher, MlcRsMatcher** out, MlcRsBytes* error);
+void mlc_rs_matcher_free(MlcRsMatcher* matcher);
+/* Token i is allowed next: bit i % 32 of bits[i / 32]. Fails in a state of MLC_RS_MUST_STOP. */
+int32_t mlc_rs_matcher_mask(MlcRsMatcher* matcher, uint32_t* bits, size_t words, MlcRsBytes* error);
+/* After a failure all functions fail. */
+int32_t mlc_rs_matcher_accept(MlcRsMatcher* matcher, uint32_t token, MlcRsBytes* error);
+int32_t mlc_rs_matcher_forced(MlcRsMatcher* matcher, MlcRsIds* out, MlcRsBytes* error);
+int32_t mlc_rs_matcher_state(MlcRsMatcher* matcher, uint32_t* flags, MlcRsBytes* error);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 //! Hugging Face tokenizers behind C functions, and the per-token byte table that streaming and grammars need.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use tokenizers::{AddedToken, Tokenizer};
@@ -38,15 +39,15 @@ pub struct DecoderInfo {
 }
 
 pub struct Handle {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     decoder: Decoder,
     table_size: usize,
 }
 
-const FLAG_EXISTS: u8 = 1;
-const FLAG_SPECIAL: u8 = 2;
+pub const FLAG_EXISTS: u8 = 1;
+pub const FLAG_SPECIAL: u8 = 2;
 const FLAG_ADDED: u8 = 4;
-const FLAG_BYTE: u8 = 8;
+pub const FLAG_BYTE: u8 = 8;
 
 /// Reads the decoder part of tokenizer.json. Anything unusual falls to `Whole`, which is always right, only slower.
 fn classify(decoder: &Json) -> Decoder {
@@ -122,7 +123,7 @@ impl Handle {
             None => Decoder::Whole,
         };
         let table_size = tokenizer.get_vocab(true).values().map(|&id| id as usize + 1).max().unwrap_or(0);
-        Ok(Handle { tokenizer, decoder, table_size })
+        Ok(Handle { tokenizer: Arc::new(tokenizer), decoder, table_size })
     }
 
     fn token_bytes(&self, token: &str, added: bool) -> Vec<u8> {
@@ -155,7 +156,13 @@ impl Handle {
         }
     }
 
-    fn table(&self) -> (Vec<u8>, Vec<u32>, Vec<u8>) {
+    /// The tokenizer itself, for those who outlive the handle.
+    pub fn shared(&self) -> Arc<Tokenizer> {
+        self.tokenizer.clone()
+    }
+
+    /// All tokens' bytes, where each begins, and their flags.
+    pub fn table(&self) -> (Vec<u8>, Vec<u32>, Vec<u8>) {
         let added = self.tokenizer.get_added_tokens_decoder();
         let mut tokens: Vec<Option<String>> = vec![None; self.table_size];
         for (token, id) in self.tokenizer.get_vocab(true) {

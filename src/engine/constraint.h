@@ -25,7 +25,7 @@ class TokenConstraint {
   virtual ~TokenConstraint() = default;
   virtual std::unique_ptr<TokenConstraint> clone() const = 0;
   // Which tokens are allowed next: bit i % 32 of word i / 32. `bits` has ceil(vocab / 32) words and is overwritten. The
-  // request's stop tokens are among them exactly when may_stop(). An error means that the state became too complex or
+  // tokens that stop the request are among them when may_stop(). An error means that the state became too complex or
   // that no token can follow; the sequence cannot go on.
   virtual Result<void> mask(std::span<uint32_t> bits) = 0;
   // The token that was chosen. One that the mask does not hold is an error. A stop token ends the state: must_stop().
@@ -36,5 +36,8 @@ class TokenConstraint {
   virtual bool may_stop() const = 0;   // the end is allowed now
   virtual bool must_stop() const = 0;  // nothing but the end may follow
 };
+
+// Logits of tokens that are not allowed become -infinity. bits: ceil(vocab / 32) words.
+void apply_mask(std::span<const uint32_t> bits, std::span<float> logits);
 
 }  // namespace mlc::engine

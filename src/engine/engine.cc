@@ -206,6 +206,7 @@ void EngineImpl::handle(Message& message) {
     live.on_output = std::move(s->on_output);
     live.num_open = static_cast<size_t>(s->request->num_choices);
     live.choices.resize(live.num_open);
+    if (s->request->constraint) chooser_.prepare(*s->request, limits_.vocab_size);
     live_.emplace(s->request->id, std::move(live));
     scheduler_.add(s->request->id, s->request);
     return;

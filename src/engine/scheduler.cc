@@ -243,7 +243,8 @@ const std::vector<DraftQuery>& Scheduler::draft_queries() {
   const int64_t share = (std::min({o.max_rows, config_.max_rows, config_.max_logit_rows}) - decodes) / decodes;
   for (Sequence* s : running_) {
     s->draft.clear();
-    if (s->remaining() != 1 || !s->forks.empty()) continue;
+    // A grammar guesses by itself: what it forces is appended (RowResult::forced).
+    if (s->remaining() != 1 || !s->forks.empty() || s->request->constraint != nullptr) continue;
     // The last guess, too, must leave room for a token after it.
     const int64_t most = std::min(share, s->end - 1 - s->num_tokens());
     if (most <= 0) continue;

@@ -114,6 +114,7 @@ FinishReason Scheduler::take(Sequence& s, const RowResult& result, Output& out) 
     out.error = result.error;
     return FinishReason::kError;
   }
+  if (result.token < 0 && result.complete) return FinishReason::kStop;
   const auto& stops = s.request->stop_token_ids;
   if (!s.request->ignore_eos && std::find(stops.begin(), stops.end(), result.token) != stops.end()) {
     return FinishReason::kStop;
@@ -121,6 +122,12 @@ FinishReason Scheduler::take(Sequence& s, const RowResult& result, Output& out) 
   s.tokens.push_back(result.token);
   out.tokens.push_back(result.token);
   if (result.logprob) out.logprobs.push_back(*result.logprob);
+  // Forced tokens are computed in the next step, as a chunk.
+  const int64_t room = std::max<int64_t>(0, s.end - s.num_tokens());
+  const auto forced = std::span(result.forced).first(static_cast<size_t>(std::min(room, std::ssize(result.forced))));
+  s.tokens.insert(s.tokens.end(), forced.begin(), forced.end());
+  out.tokens.insert(out.tokens.end(), forced.begin(), forced.end());
+  if (result.complete && forced.size() == result.forced.size()) return FinishReason::kStop;
   return s.num_tokens() >= s.end ? FinishReason::kLength : FinishReason::kNone;
 }
 

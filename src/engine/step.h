@@ -63,6 +63,10 @@ struct RowResult {
   // The other choices of the request, where they part: at their first token.
   struct Fork;
   std::vector<Fork> forks;
+  // Of a constrained sequence: what its grammar forces after `token`, and that nothing may follow those. A grammar of
+  // the empty text: complete without a token.
+  std::vector<int32_t> forced;
+  bool complete = false;
 };
 struct RowResult::Fork {
   int choice = 0;

@@ -8,29 +8,34 @@ namespace mlc::protocol {
 namespace {
 
 using Model = std::shared_ptr<const ServedModel>;
+using Grammar = std::optional<RequestedGrammar>;
 
 // `ordered`: the body with the client's order of keys, or null.
 ApiResult<std::unique_ptr<Generation>> start_chat(Model model, const Json& body, const OrderedJson* ordered,
-                                                  Generation::Notify notify) {
-  MLC_TRY(const ChatRequest request, parse_chat_request(body, model->defaults, ordered));
+                                                  Grammar grammar, Generation::Notify notify) {
+  MLC_TRY(ChatRequest request, parse_chat_request(body, model->defaults, ordered));
+  request.params.grammar = std::move(grammar);
   return Generation::start(std::move(model), request, std::move(notify));
 }
 
-ApiResult<std::unique_ptr<Generation>> start_completion(Model model, const Json& body, Generation::Notify notify) {
-  MLC_TRY(const CompletionRequest request, parse_completion_request(body, model->defaults));
+ApiResult<std::unique_ptr<Generation>> start_completion(Model model, const Json& body, Grammar grammar,
+                                                        Generation::Notify notify) {
+  MLC_TRY(CompletionRequest request, parse_completion_request(body, model->defaults));
+  request.params.grammar = std::move(grammar);
   return Generation::start(std::move(model), request, std::move(notify));
 }
 
-ApiResult<std::unique_ptr<Answer>> start_responses(Model model, const Json& body, Generation::Notify notify) {
+ApiResult<std::unique_ptr<Answer>> start_responses(Model model, const Json& body, Grammar grammar,
+                                                   Generation::Notify notify) {
   MLC_TRY(const ResponsesRequest request, parse_responses_request(body));
-  auto generation = start_chat(std::move(model), request.chat, nullptr, std::move(notify));
+  auto generation = start_chat(std::move(model), request.chat, nullptr, std::move(grammar), std::move(notify));
   if (!generation) return in_responses_words(generation.error());
   return make_responses_answer(std::move(*generation), request);
 }
 
 ApiResult<std::unique_ptr<Answer>> start_messages(Model model, const Json& body, Generation::Notify notify) {
   MLC_TRY(const MessagesRequest request, parse_messages_request(body));
-  MLC_TRY(auto generation, start_chat(std::move(model), request.chat, nullptr, std::move(notify)));
+  MLC_TRY(auto generation, start_chat(std::move(model), request.chat, nullptr, std::nullopt, std::move(notify)));
   return make_messages_answer(std::move(generation), request.stream);
 }
 
@@ -44,15 +49,19 @@ ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoi
   const std::string name = fields.string("model").value_or("");
   if (fields.failed()) return fields.error();
   MLC_TRY(auto model, models.find(name));
-  if (endpoint == Endpoint::kResponses) return start_responses(std::move(model), json, std::move(notify));
   if (endpoint == Endpoint::kEmbeddings) return start_embeddings(std::move(model), json, std::move(notify));
   if (endpoint == Endpoint::kMessages) return start_messages(std::move(model), json, std::move(notify));
+  if (endpoint == Endpoint::kResponses) {
+    MLC_TRY(Grammar grammar, read_text_format(json, body));
+    return start_responses(std::move(model), json, std::move(grammar), std::move(notify));
+  }
+  MLC_TRY(Grammar grammar, read_grammar(json, body));
   if (endpoint == Endpoint::kChat) {
     const OrderedJson ordered = OrderedJson::parse(body);
-    MLC_TRY(auto generation, start_chat(std::move(model), json, &ordered, std::move(notify)));
+    MLC_TRY(auto generation, start_chat(std::move(model), json, &ordered, std::move(grammar), std::move(notify)));
     return std::unique_ptr<Answer>(std::make_unique<GenerationAnswer>(std::move(generation)));
   }
-  MLC_TRY(auto generation, start_completion(std::move(model), json, std::move(notify)));
+  MLC_TRY(auto generation, start_completion(std::move(model), json, std::move(grammar), std::move(notify)));
   return std::unique_ptr<Answer>(std::make_unique<GenerationAnswer>(std::move(generation)));
 }
 

@@ -53,6 +53,7 @@ ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const Chat
   MLC_TRY(auto ids, encode_chat(*model, request, &prompt));
   std::unique_ptr<Generation> g(new Generation(model, request.params, true));
   g->shape_.legacy_calls = request.tools.legacy;
+  if (auto e = compile_grammar(*model, &g->params_)) return *e;
   g->add_prompt(std::move(ids), nullptr, false);
   if (MessageParser::needed(*model, request)) g->parse_answers(request, prompt);
   if (auto e = g->submit(false, std::move(notify))) return *e;
@@ -62,6 +63,7 @@ ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const Chat
 ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const CompletionRequest& request, Notify notify) {
   if (auto e = check_ids(*model, request.params)) return *e;
   std::unique_ptr<Generation> g(new Generation(model, request.params, false));
+  if (auto e = compile_grammar(*model, &g->params_)) return *e;
   const int64_t answer_tokens = request.params.max_tokens == 0 ? 0 : 1;
   for (const Prompt& prompt : request.prompts) {
     const std::string param = request.prompts.size() == 1 ? "prompt" : fmt::format("prompt[{}]", g->prompts_.size());

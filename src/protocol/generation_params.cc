@@ -99,24 +99,10 @@ void refuse_unsupported(Fields& f) {
       {"audio", "only text is generated."},
       {"prediction", "leave it out."},
       {"web_search_options", "nothing here searches the web."},
-      {"guided_json", "structured output is not available."},
-      {"guided_regex", "structured output is not available."},
-      {"guided_choice", "structured output is not available."},
-      {"guided_grammar", "structured output is not available."},
-      {"structured_outputs", "structured output is not available."},
   };
   for (const Refused& r : kRefused) {
     const Json* value = f.find(r.name);
     if (value && !is_empty_container(*value)) refuse(f, r.name, r.why);
-  }
-  if (const Json* format = f.object("response_format")) {
-    const auto type = format->find("type");
-    if (type == format->end() || *type != "text") {
-      const std::string found = type == format->end() ? "without a type" : describe(*type);
-      f.fail(unsupported(
-          "response_format",
-          fmt::format("'response_format' is {}; only {{\"type\": \"text\"}} is supported in this version.", found)));
-    }
   }
 }
 

@@ -7,12 +7,14 @@
 // of other servers; fields that are known to change the answer and that nothing here handles are refused by name.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/request.h"
 #include "protocol/json_fields.h"
+#include "protocol/response_format.h"
 
 namespace mlc::protocol {
 
@@ -45,9 +47,13 @@ struct GenerationParams {
   bool include_usage = false;               // a last stream chunk with the counts
   bool return_token_ids = false;            // choices carry `token_ids`, and `prompt_token_ids`
   bool return_tokens_as_token_ids = false;  // logprobs name tokens "token_id:N"
+  std::optional<RequestedGrammar> grammar;  // the form of the answer (response_format.h); none: free text
+  // `grammar` compiled for the model, by compile_grammar (prompt.h); goes into every engine request.
+  std::shared_ptr<const engine::TokenConstraint> constraint;
 };
 
-// Reads all shared fields except the log-probability ones, which the two request kinds spell differently.
+// Reads all shared fields except the log-probability ones, which the two request kinds spell differently, and the form
+// of the answer, for which the order of fields matters (read_grammar).
 GenerationParams read_generation_params(Fields& fields, const GenerationDefaults& defaults);
 // What the fields say together, once all of them are read.
 void check_limits(Fields& fields, const GenerationParams& params);

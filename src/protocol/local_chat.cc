@@ -81,6 +81,7 @@ Result<ChatTurn> LocalChat::complete(const std::string& prompt, const OnText& on
 Result<ChatTurn> LocalChat::generate(std::vector<int32_t> prompt, bool continues_text, const OnText& on_text,
                                      const std::atomic<bool>* stop) {
   if (auto e = check_ids(*model_, params_)) return as_error(*e);
+  if (auto e = compile_grammar(*model_, &params_)) return as_error(*e);
   ChatTurn turn;
   turn.prompt_tokens = static_cast<int64_t>(prompt.size());
   engine::Request request = make_request(*model_, params_, std::move(prompt));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/grammar_constraint.h"
 #include "protocol/message_parser.h"
 #include "text/output/tool_writer.h"
 
@@ -155,6 +156,7 @@ engine::Request make_request(const ServedModel& model, const GenerationParams& p
   if (params.max_tokens) r.max_tokens = *params.max_tokens;
   r.stop_token_ids = params.stop_token_ids;
   r.num_logprobs = params.best_of > params.n ? std::max(0, params.num_logprobs) : params.num_logprobs;
+  r.constraint = params.constraint;
   if (params.ignore_eos) return r;  // the request's own stops still hold
   const auto add = [&r](const std::vector<int32_t>& ids) {
     r.stop_token_ids.insert(r.stop_token_ids.end(), ids.begin(), ids.end());
@@ -162,6 +164,26 @@ engine::Request make_request(const ServedModel& model, const GenerationParams& p
   add(model.stop_token_ids);
   if (model.chat_template) add(model.chat_template->stop_token_ids());
   return r;
+}
+
+std::optional<ApiError> compile_grammar(const ServedModel& model, GenerationParams* params) {
+  if (!params->grammar) return std::nullopt;
+  const RequestedGrammar& wanted = *params->grammar;
+  if (!model.tokenizer) {
+    return unsupported(wanted.param, fmt::format("'{}': this model was loaded without a tokenizer, which constraints "
+                                                 "on the answer's text need.",
+                                                 wanted.param));
+  }
+  const auto refuse = [&](const Error& e) {
+    return unsupported(wanted.param, fmt::format("'{}' cannot be used: {}.", wanted.param, e.message));
+  };
+  auto grammar = text::Grammar::compile(*model.tokenizer, wanted.spec);
+  if (!grammar) return refuse(grammar.error());
+  const engine::Request probe = make_request(model, *params, {});
+  auto constraint = engine::make_grammar_constraint(*grammar, probe.stop_token_ids);
+  if (!constraint) return refuse(constraint.error());
+  params->constraint = std::move(*constraint);
+  return std::nullopt;
 }
 
 std::optional<ApiError> check_ids(const ServedModel& model, const GenerationParams& params) {

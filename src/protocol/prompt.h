@@ -21,6 +21,8 @@ ApiResult<std::vector<int32_t>> encode_prompt(const ServedModel& model, const Pr
 
 // What the engine is asked for: best_of choices, the model's stop ids unless ignore_eos.
 engine::Request make_request(const ServedModel& model, const GenerationParams& params, std::vector<int32_t> prompt);
+// Makes params->constraint of params->grammar, where there is one. 400 with the keyword when it cannot be honoured.
+std::optional<ApiError> compile_grammar(const ServedModel& model, GenerationParams* params);
 // Ids in logit_bias and stop_token_ids must be the model's.
 std::optional<ApiError> check_ids(const ServedModel& model, const GenerationParams& params);
 

@@ -171,23 +171,6 @@ std::optional<ApiError> translate_tools(const Json& body, Json* chat) {
   return std::nullopt;
 }
 
-std::optional<ApiError> translate_format(const Json& body, Json* chat) {
-  Fields f(body);
-  const Json* text = f.object("text");
-  if (f.failed()) return f.error();
-  const auto format = text == nullptr ? Json::const_iterator() : text->find("format");
-  if (text == nullptr || format == text->end() || format->is_null()) return std::nullopt;
-  if (!format->is_object()) return bad_value("text.format", describe(*format), "an object with a type");
-  if (format->value("type", Json()) != "json_schema") {
-    (*chat)["response_format"] = *format;
-    return std::nullopt;
-  }
-  Json schema = *format;
-  schema.erase("type");
-  (*chat)["response_format"] = {{"type", "json_schema"}, {"json_schema", std::move(schema)}};
-  return std::nullopt;
-}
-
 std::optional<ApiError> refuse_state(const Json& body) {
   struct Refused {
     const char* name;
@@ -236,8 +219,8 @@ ApiResult<ResponsesRequest> parse_responses_request(const Json& body) {
   copy_common_fields(body, &r.chat);
   MLC_TRY(r.chat["messages"], parse_input(body));
   if (auto e = translate_tools(body, &r.chat)) return *e;
-  if (auto e = translate_format(body, &r.chat)) return *e;
   Fields f(body);
+  (void)f.object("text");  // its format is read where the order of a schema's properties is known (response_format.h)
   if (auto limit = f.integer("max_output_tokens", 1, INT64_MAX)) r.chat["max_completion_tokens"] = *limit;
   if (auto parallel = f.boolean("parallel_tool_calls")) r.chat["parallel_tool_calls"] = *parallel;
   if (const Json* reasoning = f.object("reasoning"); reasoning != nullptr && reasoning->contains("effort")) {
@@ -268,7 +251,7 @@ ApiResult<ResponsesRequest> parse_responses_request(const Json& body) {
 ApiError in_responses_words(ApiError e) {
   if (e.param.starts_with("messages")) e.param = "input";
   if (e.param == "max_completion_tokens") e.param = "max_output_tokens";
-  if (e.param.starts_with("response_format")) e.param = "text.format";
+  if (e.param.starts_with("response_format") || e.param.starts_with("text.format")) e.param = "text.format";
   if (e.param.starts_with("reasoning_effort")) e.param = "reasoning.effort";
   return e;
 }

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "text/convert.h"
+#include "text/grammar_cache.h"
 #include "text/rust_glue.h"
 #include "text/utf8.h"
 
@@ -11,7 +12,10 @@ struct Tokenizer::Impl {
   Impl() = default;
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
-  ~Impl() { mlc_rs_tokenizer_free(rust); }
+  ~Impl() {
+    grammars.reset();
+    mlc_rs_tokenizer_free(rust);
+  }
 
   MlcRsTokenizer* rust = nullptr;
   std::string bytes;              // all tokens' bytes, joined
@@ -20,6 +24,7 @@ struct Tokenizer::Impl {
   JoinRule join;
   std::optional<int32_t> bos, eos, pad;
   Json config;
+  std::unique_ptr<GrammarCache> grammars;  // changes by use, which takes its own locks
 
   bool has(int32_t id, int flag) const {
     return id >= 0 && static_cast<size_t>(id) < flags.size() && (flags[static_cast<size_t>(id)] & flag) != 0;
@@ -93,6 +98,7 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_json, const Js
   impl->eos = id_of("eos_token");
   impl->pad = id_of("pad_token");
   impl->config = config;
+  impl->grammars = std::make_unique<GrammarCache>(impl->rust);
   return Tokenizer(std::move(impl));
 }
 
@@ -155,5 +161,6 @@ std::optional<int32_t> Tokenizer::bos_id() const { return impl_->bos; }
 std::optional<int32_t> Tokenizer::eos_id() const { return impl_->eos; }
 std::optional<int32_t> Tokenizer::pad_id() const { return impl_->pad; }
 const Json& Tokenizer::config() const { return impl_->config; }
+GrammarCache& Tokenizer::grammars() const { return *impl_->grammars; }
 
 }  // namespace mlc::text

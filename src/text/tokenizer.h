@@ -9,6 +9,7 @@
 //   detokenizer.h    ids to text while they arrive
 //   stop_strings.h   stop strings in streamed text
 //   chat_template.h  messages to a prompt: Jinja, or MLC's conversation templates (mlc_template.h)
+//   grammar.h        structured output: which tokens a grammar lets come next
 //   convert.h        tokenizer.json out of tokenizer.model, vocab.json + merges.txt, tokenizer.bin, GGUF
 //
 // A Tokenizer is immutable and cheap to copy; any number of threads may use one at the same time.
@@ -27,6 +28,8 @@
 #include "base/result.h"
 
 namespace mlc::text {
+
+class GrammarCache;
 
 // How a sequence of tokens joins to text, for those who stream it. See StreamDetokenizer.
 struct JoinRule {
@@ -73,6 +76,9 @@ class Tokenizer {
   std::optional<int32_t> pad_id() const;
   // tokenizer_config.json, or null.
   const Json& config() const;
+
+  // For Grammar::compile (grammar.h).
+  GrammarCache& grammars() const;
 
  private:
   struct Impl;
