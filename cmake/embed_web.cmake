@@ -1,7 +1,7 @@
 # cmake -D INPUT=DIR -D OUTPUT=file.cc -P embed_web.cmake
 # Makes a C++ source that defines mlc::serve::web_assets(): every file of DIR, as it is and compressed with gzip.
 # index.html is the page at "/", metrics.html the one at "/ui/metrics", other files are below "/ui/".
-set(types html text/html css text/css js text/javascript svg image/svg+xml)
+set(types html text/html css text/css js text/javascript svg image/svg+xml json application/json)
 file(GLOB files "${INPUT}/*")
 list(SORT files)
 set(data "")

@@ -4,12 +4,14 @@
 
 #include <csignal>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "base/log.h"
 #include "engine/fake_runner.h"
 #include "protocol/scripted_engine.h"
 #include "serve/observed_engine.h"
+#include "serve/routes.h"
 #include "serve/stall_watch.h"
 #include "serve/test_client.h"
 
@@ -367,7 +369,7 @@ TEST(HttpServer, WithoutAKeyThereIsOnlyHealth) {
     TestClient c(s.port());
     EXPECT_EQ(c.post(path, "{}").status, 401) << path;
   }
-  for (const char* path : {"/health", "/health/live", "/health/ready"}) {
+  for (const char* path : {"/health", "/health/live", "/health/ready", "/docs", "/openapi.json", "/"}) {
     TestClient c(s.port());
     EXPECT_EQ(c.request("GET", path).status, 200) << path;
   }
@@ -428,6 +430,26 @@ TEST(HttpServer, TellsWhetherItIsReady) {
   s.server().stop();
   s.join();
   EXPECT_TRUE(s.returned());
+}
+
+TEST(HttpServer, DescribesWhatItServes) {
+  Running s(brief());
+  TestClient c(s.port());
+  const Json described = Json::parse(c.request("GET", "/openapi.json").body)["paths"];
+  std::set<std::string> paths;
+  for (const auto& [path, methods] : described.items()) {
+    paths.insert(path.substr(0, path.find('{')));
+    for (const auto& [method, operation] : methods.items()) {
+      TestClient d(s.port());
+      const std::string real = path.ends_with("{id}") ? "/v1/models/toy" : path;
+      const TestReply r = method == "get" ? d.request("GET", real) : d.post(real, "{}");
+      EXPECT_TRUE(r.status == 200 || r.status == 400) << method << " " << path << " " << r.status;
+      EXPECT_TRUE(operation["responses"].contains(std::to_string(r.status))) << path;
+    }
+  }
+  const std::vector<std::string> served = Routes::paths();
+  EXPECT_EQ(paths, std::set<std::string>(served.begin(), served.end()));
+  EXPECT_NE(c.request("GET", "/docs").body.find("/ui/docs.js"), std::string::npos);
 }
 
 TEST(StallWatch, CountsOnlyTimeWithWorkAndWithoutSteps) {

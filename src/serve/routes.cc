@@ -32,6 +32,8 @@ enum class Action {
   kEngineMetrics,
   kResetMetrics,
   kWeb,
+  kDocs,
+  kOpenApi,
 };
 
 using protocol::Endpoint;
@@ -62,6 +64,8 @@ constexpr Route kRoutes[] = {
     {"/tokenize", "POST", Action::kTokenize},
     {"/detokenize", "POST", Action::kDetokenize},
     {"/apply-template", "POST", Action::kApplyTemplate},
+    {"/docs", "GET", Action::kDocs, true},
+    {"/openapi.json", "GET", Action::kOpenApi, true},
     {"/ui/", "GET", Action::kWeb, true},
     {"/", "GET", Action::kWeb, true},
 };
@@ -227,6 +231,14 @@ std::string Routes::label(const std::string& path) {
   return route ? route->path : "other";
 }
 
+std::vector<std::string> Routes::paths() {
+  std::vector<std::string> out;
+  for (const Route& route : kRoutes) {
+    if (route.action != Action::kWeb) out.emplace_back(route.path);
+  }
+  return out;
+}
+
 bool Routes::generates(const std::string& path) {
   const Route* route = find_route(path, false);
   return route && endpoint_of(*route);
@@ -254,6 +266,10 @@ RouteAnswer Routes::handle(const HttpRequest& request, protocol::Generation::Not
       return {json_reply(models->list_json()), nullptr};
     case Action::kModel:
       return {model(request.path.substr(std::string_view(route->path).size())), nullptr};
+    case Action::kDocs:
+      return {web_reply(*find_web_asset("/ui/docs"), request), nullptr};
+    case Action::kOpenApi:
+      return {web_reply(*find_web_asset("/ui/openapi.json"), request), nullptr};
     case Action::kWeb:
       return {web_reply(*find_web_asset(request.path), request), nullptr};
     case Action::kTokenize:

@@ -37,6 +37,8 @@ class Routes {
 
   // The table's path for a request's, or "other": a label for metrics, of which there are few.
   static std::string label(const std::string& path);
+  // What the API consists of, without the page and /debug: /openapi.json describes exactly these.
+  static std::vector<std::string> paths();
   static bool generates(const std::string& path);
 
  private:
