@@ -96,7 +96,7 @@ def test_a_stream_in_flight_survives_sigterm(home, tmp_path):
 def test_logs_are_json_lines_without_what_was_said(home, tmp_path):
     words = "a very private fox"
     with Server(home, MODEL, "--log-format", "json", log=tmp_path / "log") as server:
-        body = {"messages": [{"role": "user", "content": words}], "max_tokens": 5}
+        body = {"messages": [{"role": "user", "content": words}], "max_tokens": 5, "ignore_eos": True}
         assert server.request("/v1/chat/completions", body)[0] == 200
         get(server, "/health", traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
         stream = open_stream(server, STREAM)
@@ -135,7 +135,7 @@ def test_spans_go_to_the_collector(home, tmp_path):
     with Server(home, MODEL, log=tmp_path / "log", env=env) as server:
         request = urllib.request.Request(
             f"http://127.0.0.1:{server.port}/v1/chat/completions",
-            json.dumps({"messages": [{"role": "user", "content": "a private fox"}], "max_tokens": 5}).encode(),
+            json.dumps({"messages": [{"role": "user", "content": "a private fox"}], "max_tokens": 5, "ignore_eos": True}).encode(),
             {"Content-Type": "application/json", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
         )
         urllib.request.urlopen(request, timeout=LIMIT_S).read()
