@@ -57,8 +57,12 @@ ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoi
   }
   MLC_TRY(Grammar grammar, read_grammar(json, body));
   if (endpoint == Endpoint::kChat) {
-    const OrderedJson ordered = OrderedJson::parse(body);
-    MLC_TRY(auto generation, start_chat(std::move(model), json, &ordered, std::move(grammar), std::move(notify)));
+    // Only these fields are shown to the model in the client's order of keys.
+    OrderedJson ordered;
+    const bool shown = json.contains("tools") || json.contains("functions") || json.contains("chat_template_kwargs");
+    if (shown) ordered = OrderedJson::parse(body);
+    MLC_TRY(auto generation,
+            start_chat(std::move(model), json, shown ? &ordered : nullptr, std::move(grammar), std::move(notify)));
     return std::unique_ptr<Answer>(std::make_unique<GenerationAnswer>(std::move(generation)));
   }
   MLC_TRY(auto generation, start_completion(std::move(model), json, std::move(grammar), std::move(notify)));

@@ -1,7 +1,8 @@
 #include "protocol/embeddings.h"
 
+#include <openssl/evp.h>
+
 #include <cmath>
-#include <cstring>
 
 #include "protocol/output_queue.h"
 #include "protocol/prompt.h"
@@ -77,17 +78,11 @@ void normalize(std::vector<float>* v) {
 
 // The floats as little-endian bytes, as OpenAI's clients decode them.
 std::string base64(const std::vector<float>& v) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::vector<unsigned char> bytes(v.size() * sizeof(float));
-  if (!v.empty()) std::memcpy(bytes.data(), v.data(), bytes.size());
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t left = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = static_cast<uint32_t>(bytes[i]) << 16;
-    if (left > 1) group |= static_cast<uint32_t>(bytes[i + 1]) << 8;
-    if (left > 2) group |= bytes[i + 2];
-    for (size_t d = 0; d < 4; ++d) out += d <= left ? kDigits[(group >> (18 - 6 * d)) & 63] : '=';
-  }
+  const auto* bytes = reinterpret_cast<const unsigned char*>(v.data());
+  const size_t size = v.size() * sizeof(float);
+  std::string out((size + 2) / 3 * 4 + 1, '\0');  // and the zero that EVP_EncodeBlock ends with
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes, static_cast<int>(size));
+  out.resize(static_cast<size_t>(length));
   return out;
 }
 

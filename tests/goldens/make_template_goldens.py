@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes template_goldens.json: what Jinja2 renders for a set of conversations with every template of a folder.
+"""Writes template_goldens.json: what Jinja2 renders for a set of conversations with every template of a folder, as
+SHA-256 digests, because the words are the templates' authors'.
 
 The environment is the one that Hugging Face's apply_chat_template uses: an immutable sandbox, trim_blocks and
 lstrip_blocks, loop controls, the "generation" block, and its tojson, raise_exception and strftime_now.
@@ -7,6 +8,8 @@ lstrip_blocks, loop controls, the "generation" block, and its tojson, raise_exce
     python3 tests/goldens/make_template_goldens.py ../shared/data/templates/jinja tests/goldens/template_goldens.json
 """
 import datetime
+import hashlib
+import html
 import json
 import pathlib
 import sys
@@ -14,6 +17,10 @@ import sys
 import jinja2
 import jinja2.ext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+# This template marks pieces as "safe" HTML and adds plain text to them with "+", which Jinja2 then escapes, even though
+# nothing here is HTML. Ours leaves the text alone; that is the only difference (docs/decisions/text-crate.md).
+MARKUP_TEMPLATE = "meetkai-functionary-medium-v3.1.jinja"
 
 NOW = 1753027200  # seconds since 1970, UTC: strftime_now's clock
 
@@ -173,12 +180,21 @@ def render(template, conversation):
         return {"error": f"{type(e).__name__}: {e}"}
 
 
+def digest(name, result):
+    if "text" not in result:
+        return result
+    text = html.unescape(result["text"]) if name == MARKUP_TEMPLATE else result["text"]
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
 def main():
     folder, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     goldens = {}
     for path in sorted(folder.glob("*.jinja")):
         template = environment().from_string(path.read_text(encoding="utf-8"))
-        goldens[path.name] = {name: render(template, c) for name, c in CONVERSATIONS.items()}
+        goldens[path.name] = {
+            label: digest(path.name, render(template, c)) for label, c in CONVERSATIONS.items()
+        }
     document = {"now": NOW, "special": SPECIAL, "conversations": CONVERSATIONS, "templates": goldens}
     out.write_text(json.dumps(document, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
