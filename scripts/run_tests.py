@@ -120,6 +120,9 @@ def main():
             run_tap("client-node", ["tests/node/run.sh", program, model, "--test-reporter=tap"], env, totals)
     if args.what == "all" and wanted("web"):
         run_tap("web", ["tests/web/run.sh", program, model, "--test-reporter=tap"], env, totals)
+    if args.what == "all" and wanted("infra"):
+        report = build / "infra.xml"
+        run_junit("infra", ["tests/infra/run.sh", f"--junitxml={report}"], report, env, totals)
     if args.what == "all" and wanted("cli"):
         report = build / "cli.xml"
         run_junit("cli", ["tests/cli/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
