@@ -24,7 +24,7 @@ if [ "${HOME:-/}" = / ] || ! writable "$HOME"; then
   export HOME
   (umask 077 && mkdir -p "$HOME") 2>/dev/null || true
 fi
-USER=${USER:-$(id -un 2>/dev/null || echo mlc)}
+USER=${USER:-$(name=$(id -un 2>/dev/null) || name=mlc; echo "$name")}
 LOGNAME=$USER
 export USER LOGNAME
 

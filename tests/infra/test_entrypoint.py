@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -15,16 +16,16 @@ SHOW = '#!/bin/sh\necho "HOME=$HOME USER=$USER MLC_LLM_HOME=$MLC_LLM_HOME"\nfor 
 
 
 @pytest.fixture
-def place(tmp_path):
+def place():
     """A directory that everybody can enter (pytest's own are the user's alone), with a stand-in for mlc_llm."""
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
-    program = tmp_path / "program"
-    program.write_text(SHOW)
-    program.chmod(0o755)
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "tmp").chmod(0o1777)
-    return tmp_path
+    with tempfile.TemporaryDirectory(prefix="mlc-entrypoint-") as made:
+        top = pathlib.Path(made)
+        top.chmod(0o755)
+        (top / "program").write_text(SHOW)
+        (top / "program").chmod(0o755)
+        (top / "tmp").mkdir()
+        (top / "tmp").chmod(0o1777)
+        yield top
 
 
 def start(place, *args, user=None, **env):
