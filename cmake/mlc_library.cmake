@@ -50,6 +50,11 @@ function(mlc_compile_options target)
       target_compile_options(${target} ${scope} -fno-sanitize-recover=all)
     endif()
   endif()
+  if(MLC_COVERAGE)
+    # Counters are shared by threads, so they are atomic; -g is not needed.
+    target_compile_options(${target} ${scope} --coverage -fprofile-update=atomic -fprofile-abs-path)
+    target_link_options(${target} ${scope} --coverage)
+  endif()
 endfunction()
 
 function(mlc_add_folder folder)
