@@ -32,11 +32,12 @@ test-fast: ## The inner loop: unit tests only, no server, no clients
 	@scripts/build.sh release all
 	@python3 scripts/run_tests.py quick
 
-lint: ## Layers, formatting, clang-tidy on changed files
+lint: ## Layers, shellcheck, rustfmt, clippy, black, isort, bandit, mypy, pylint, clang-format; clang-tidy on changes
+	@scripts/install_deps.sh test
 	@scripts/lint.sh
 
-format: ## Format all C++ files
-	@clang-format-19 -i $$(git ls-files 'src/*.cc' 'src/*.h')
+format: ## Format C++, Python and Rust
+	@scripts/format.sh
 
 ci: ## What CI runs: all tests, then lint
 	@$(MAKE) --no-print-directory test

@@ -5,6 +5,7 @@ A file src/<folder>/... may include "<folder>/..." of its own folder, of base, a
 for it (and nothing through them: the list is direct). Tests (*_test.cc) may also include what their folder's tests
 link, given in TEST_EXTRA.
 """
+
 import pathlib
 import re
 import sys
@@ -12,17 +13,22 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#include\s+"([a-z_]+)/')
 # What tests may use besides the layers: they compare towers with each other.
-TEST_EXTRA = {"codegen": {"lower", "schedule", "arith", "runtime", "graph", "quant"}, "graph": {"lower"}, "schedule": {"lower"}, "tune": {"model"}}
+TEST_EXTRA = {
+    "codegen": {"lower", "schedule", "arith", "runtime", "graph", "quant"},
+    "graph": {"lower"},
+    "schedule": {"lower"},
+    "tune": {"model"},
+}
 
 
-def read_layers():
-    layers = {}
+def read_layers() -> dict[str, set[str]]:
+    layers: dict[str, set[str]] = {}
     for line in (ROOT / "layers.txt").read_text().splitlines():
         if not line or line.startswith("#"):
             continue
         name, _, deps = line.partition(":")
-        deps = deps.split()
-        layers[name.strip()] = set(layers) if deps == ["*"] else set(deps)
+        allowed = deps.split()
+        layers[name.strip()] = set(layers) if allowed == ["*"] else set(allowed)
     return layers
 
 

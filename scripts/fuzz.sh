@@ -12,7 +12,10 @@ seconds=${1:?usage: scripts/fuzz.sh SECONDS [TARGET ...]}
 shift
 scripts/install_deps.sh fuzz
 scripts/build.sh fuzz fuzz
-[ $# -gt 0 ] || set -- $(ls fuzz/corpus)
+if [ $# -eq 0 ]; then
+  mapfile -t targets < <(ls fuzz/corpus)
+  set -- "${targets[@]}"
+fi
 for target in "$@"; do
   [ -d "fuzz/corpus/$target" ] || { echo "error: no target $target; there are: $(ls -x fuzz/corpus)" >&2; exit 2; }
   mkdir -p "build/fuzz/found/$target"

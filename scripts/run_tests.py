@@ -7,6 +7,7 @@
 
 The last line is "N passed, M failed, K skipped"; it also goes to build/test-summary.txt. No test at all is a failure.
 """
+
 import argparse
 import json
 import os
@@ -15,7 +16,7 @@ import re
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ET
+import xml.etree.ElementTree as ET  # nosec B405
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -67,7 +68,7 @@ def run_junit(name, command, report, env, totals):
         print(f"{name} ended with code {code} and no report", flush=True)
         totals.add(name, 0, 1, 0, seconds)
         return
-    root = ET.parse(report).getroot()
+    root = ET.parse(report).getroot()  # nosec B314
     cases = list(root.iter("testcase"))
     failed = sum(1 for c in cases if c.find("failure") is not None or c.find("error") is not None)
     skipped = sum(1 for c in cases if c.find("skipped") is not None)
@@ -115,7 +116,9 @@ def main():
     if args.what in ("all", "sanitize"):
         if wanted("client-python"):
             report = build / "client-python.xml"
-            run_junit("client-python", ["tests/python/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
+            run_junit(
+                "client-python", ["tests/python/run.sh", program, model, f"--junitxml={report}"], report, env, totals
+            )
         if wanted("client-node"):
             run_tap("client-node", ["tests/node/run.sh", program, model, "--test-reporter=tap"], env, totals)
     if args.what == "all" and wanted("web"):

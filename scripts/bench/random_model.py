@@ -3,10 +3,11 @@
 
   scripts/bench/random_model.py qwen2.5_0.5b OUT        presets: src/model/data/presets.json (Llama and Qwen2 shapes)
 
-The tokenizer is the demo model's, filled up to the shape's vocabulary with made-up words, so that every token that the
-model can choose is a piece of text. `mlc_llm serve OUT` and `mlc_llm export OUT --type q4_0 -o OUT.gguf` (for llama.cpp)
-then hold the same model.
+The tokenizer is the demo model's, filled up to the shape's vocabulary with made-up words, so that every token that
+the model can choose is a piece of text. `mlc_llm serve OUT` and `mlc_llm export OUT --type q4_0 -o OUT.gguf` (for
+llama.cpp) then hold the same model.
 """
+
 import array
 import json
 import pathlib
@@ -50,7 +51,7 @@ def size_of(shape):
 
 
 def write_weights(config, path):
-    rng = random.Random(1)
+    rng = random.Random(1)  # nosec B311
     floats = array.array("f", (rng.gauss(0, 0.02) for _ in range(BLOCK)))
     bits = array.array("I", floats.tobytes())
     block = array.array("H", (b >> 16 for b in bits)).tobytes()  # bf16 is the upper half of f32

@@ -1,8 +1,9 @@
+"""The fixtures of the command line tests: the program's home, a model, the story that it tells."""
+
 import os
 import pathlib
 
 import pytest
-
 import support
 
 

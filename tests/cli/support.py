@@ -81,7 +81,9 @@ def error_line(result):
     assert not others, result
     assert 12 < len(errors[0]) < 1500, result
     assert result.out == "", result
-    assert not re.search(r"terminate called|what\(\)|stack|#0 |Assertion|std::|\.cc:\d|json\.exception", result.err), result
+    assert not re.search(
+        r"terminate called|what\(\)|stack|#0 |Assertion|std::|\.cc:\d|json\.exception", result.err
+    ), result
     return errors[0]
 
 

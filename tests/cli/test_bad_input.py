@@ -6,16 +6,25 @@ import pathlib
 import platform
 import re
 import resource
-import shutil
 import signal
 import socket
 import subprocess
 
 import pytest
-
 from server import Server
-from support import (MODEL, copy_model, edit_json, edit_tensors, environment, error_line, leaves_nothing, ok,
-                     read_safetensors, refused, run, shard, tree)
+from support import (
+    MODEL,
+    copy_model,
+    edit_json,
+    edit_tensors,
+    error_line,
+    leaves_nothing,
+    ok,
+    refused,
+    run,
+    shard,
+    tree,
+)
 
 # ------------------------------------------------------------------------------------------------ model directories
 
@@ -139,7 +148,7 @@ BAD_CONFIGS = {
 @pytest.mark.parametrize("kind", BAD_CONFIGS)
 def test_impossible_configuration(home, model, tmp_path, kind):
     changes, says = BAD_CONFIGS[kind]
-    edit_json(model / "config.json", **{k: v for k, v in changes.items()})
+    edit_json(model / "config.json", **changes)
     both_ways_refused(home, model, tmp_path, says=says)
 
 
@@ -251,7 +260,9 @@ def test_a_library_for_another_architecture(home, mlc_dir, tmp_path):
     lib = tmp_path / "lib.so"
     ok(home, "compile", mlc_dir, "--target", other, "-o", lib)
     assert lib.read_bytes()[18] == {"aarch64-linux-gnu": 183, "x86_64-linux-gnu": 62}[other]  # e_machine
-    chat_refused(home, mlc_dir, "--model-lib", lib, says=[str(lib), other.split("-")[0].replace("_", "")[:5]])
+    chat_refused(
+        home, mlc_dir, "--model-lib", lib, says=[str(lib), other.split("-", maxsplit=1)[0].replace("_", "")[:5]]
+    )
 
 
 def test_a_library_of_another_version(home, mlc_dir, tmp_path):
@@ -282,7 +293,9 @@ def test_a_file_that_is_no_library(home, mlc_dir, tmp_path, kind):
         libc = [line.split()[-1] for line in open("/proc/self/maps") if "libm.so" in line or "libc.so" in line]
         lib = pathlib.Path(libc[0])
     elif kind != "missing":
-        lib.write_bytes({"empty": b"", "text": b"hello\n" * 100, "short": raw[:1000], "half": raw[: len(raw) // 2]}[kind])
+        lib.write_bytes(
+            {"empty": b"", "text": b"hello\n" * 100, "short": raw[:1000], "half": raw[: len(raw) // 2]}[kind]
+        )
     chat_refused(home, mlc_dir, "--model-lib", lib, says=str(lib))
 
 

@@ -6,7 +6,6 @@ import stat
 import xml.etree.ElementTree
 
 import pytest
-
 from support import MODEL, ok, run
 
 SMALL = ["--quantization", "q4f16_1", "--prompt-lengths", "16,32", "--generate", "4", "--runs", "2", "--threads", "1"]

@@ -7,9 +7,20 @@ import shutil
 import subprocess
 
 import pytest
-
-from support import (BIN, MODEL, STORY, chat, edit_json, edit_tensors, environment, error_line, ok, read_safetensors,
-                     refused, run, story_text, tree, write_safetensors)
+from support import (
+    BIN,
+    MODEL,
+    STORY,
+    chat,
+    edit_json,
+    edit_tensors,
+    environment,
+    error_line,
+    ok,
+    refused,
+    run,
+    tree,
+)
 
 
 @pytest.fixture
@@ -149,7 +160,7 @@ def test_list_and_prune(filled, story):
     assert chat(filled, MODEL).progress == set()
     pruned = ok(filled, "cache", "prune", "--max-size", "0").out
     assert "removed 3 entries" in pruned or "removed" in pruned.splitlines()[-1]
-    assert not [p for p in tree(filled)]
+    assert not tree(filled)
     assert ok(filled, "cache", "list").out.startswith("0 entries, 0.0 MB")
     assert chat(filled, MODEL).out == story
     for size in ("many", "-1", "2XB", "", "nan"):

@@ -5,13 +5,18 @@ import shutil
 import subprocess
 
 import pytest
-
 from support import BIN, MODEL, STORY, Result, chat, environment, ok
 
 FLAGS = pathlib.Path("/proc/cpuinfo").read_text() if pathlib.Path("/proc/cpuinfo").exists() else ""
 # CPU -> what this machine must have to run code for it.
-NATIVE = {"x86-64": "sse2", "x86-64-v2": "sse4_2", "haswell": "avx2", "skylake-avx512": "avx512bw",
-          "cascadelake": "avx512_vnni", "znver4": "avx512_bf16"}
+NATIVE = {
+    "x86-64": "sse2",
+    "x86-64-v2": "sse4_2",
+    "haswell": "avx2",
+    "skylake-avx512": "avx512bw",
+    "cascadelake": "avx512_vnni",
+    "znver4": "avx512_bf16",
+}
 SCHEMES = ["q0f16", "q4f16_1", "q8f16_1"]
 
 
@@ -35,9 +40,28 @@ def test_no_illegal_instruction(cpu, tmp_path, texts):
     qemu = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
     if qemu is None:
         pytest.skip("needs qemu-user-static")
-    command = [qemu, "-cpu", cpu, BIN, "chat", MODEL, "--quantization", "q4f16_1", "--prompt", STORY, "--temperature", "0"]
-    done = subprocess.run([*map(str, command), "--max-tokens", "24"], env=environment(tmp_path), timeout=600,
-                          capture_output=True, text=True, check=False)
+    command = [
+        qemu,
+        "-cpu",
+        cpu,
+        BIN,
+        "chat",
+        MODEL,
+        "--quantization",
+        "q4f16_1",
+        "--prompt",
+        STORY,
+        "--temperature",
+        "0",
+    ]
+    done = subprocess.run(
+        [*map(str, command), "--max-tokens", "24"],
+        env=environment(tmp_path),
+        timeout=600,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     result = Result(done)
     assert result.code == 0, result
     assert result.out == texts["q4f16_1"]

@@ -3,9 +3,9 @@ answers to one prompt; prefixes that are shared or kept apart."""
 
 import concurrent.futures
 import re
+import urllib.request
 
 import pytest
-
 from server import Server
 from support import MODEL, STORY, chat, run
 
@@ -34,8 +34,6 @@ def texts(answer):
 
 
 def metric(server, name):
-    import urllib.request
-
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=60) as answer:
         found = re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", answer.read().decode(), re.MULTILINE)
     return sum(map(float, found))

@@ -4,7 +4,6 @@ import json
 import struct
 
 import pytest
-
 from support import MODEL, copy_model, edit_json, ok, read_safetensors, refused, run
 
 F32, F16, Q4_0, Q8_0 = 0, 1, 2, 8
@@ -50,7 +49,7 @@ class Gguf:
         return self.take({4: "I", 5: "i", 6: "f", 7: "?"}[kind])
 
     def size(self, name):
-        (shape, kind, _) = self.tensors[name]
+        shape, kind, _ = self.tensors[name]
         elements = 1
         for d in shape:
             elements *= d
@@ -58,7 +57,7 @@ class Gguf:
 
     def floats(self, name, first=0, count=None):
         """Elements of a tensor, dequantized; first and count are multiples of 32."""
-        shape, kind, offset = self.tensors[name]
+        _, kind, offset = self.tensors[name]
         count = self.size(name) * 32 // BLOCK_BYTES[kind] if count is None else count
         begin = self.data + offset + first // 32 * BLOCK_BYTES[kind]
         raw = self.raw[begin : begin + count // 32 * BLOCK_BYTES[kind]]
@@ -187,7 +186,9 @@ def test_synthetic(home, tmp_path):
     for row in (0, 191):
         got = g.floats("blk.2.attn_v.weight", row * hidden, 32)
         first = (576 + 192 + row) * hidden
-        assert got == pytest.approx([synthetic(qkv, first + i, (3 / hidden) ** 0.5) for i in range(32)], rel=1e-3, abs=1e-6)
+        assert got == pytest.approx(
+            [synthetic(qkv, first + i, (3 / hidden) ** 0.5) for i in range(32)], rel=1e-3, abs=1e-6
+        )
 
 
 def test_other_directories(home, mlc_dir, exported, tmp_path):

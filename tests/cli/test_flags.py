@@ -8,9 +8,8 @@ import subprocess
 import time
 
 import pytest
-
 from server import Server
-from support import BIN, MODEL, STORY, chat, environment, ok, run, story_text
+from support import BIN, MODEL, STORY, chat, environment, ok, story_text
 
 
 def test_prompt_from_standard_input(home, story):
@@ -18,7 +17,10 @@ def test_prompt_from_standard_input(home, story):
     assert done.out == story
     # Lines are kept, only the last line end is not part of it.
     text = "Hi\nTell me a story"
-    assert ok(home, "chat", MODEL, "--temperature", "0", stdin=text + "\n").out == chat(home, MODEL, prompt=text, tokens=500).out
+    assert (
+        ok(home, "chat", MODEL, "--temperature", "0", stdin=text + "\n").out
+        == chat(home, MODEL, prompt=text, tokens=500).out
+    )
 
 
 def test_the_answer_alone_is_on_standard_output(home, story):
@@ -40,7 +42,11 @@ def test_thread_count_is_respected(home, story, tmp_path):
         log = open(tmp_path / "log", "wb")
         process = subprocess.Popen(
             [BIN, "serve", MODEL, "--host", "127.0.0.1", "--port", "0", *flags],
-            env=environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=affinity,
+            env=environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=affinity,
         )
         try:
             for _ in range(3000):
@@ -68,7 +74,10 @@ def test_seed(home, story):
     assert sample("--seed", "7", "--threads", "1") == first
     assert len({first, *(sample("--seed", str(s)) for s in (8, 9, 10))}) > 1
     # A nucleus of nothing leaves the best token: greedy, at any temperature.
-    assert ok(home, "chat", MODEL, "--prompt", STORY, "--temperature", "1", "--top-p", "0", "--max-tokens", "24").out == story
+    assert (
+        ok(home, "chat", MODEL, "--prompt", STORY, "--temperature", "1", "--top-p", "0", "--max-tokens", "24").out
+        == story
+    )
 
 
 def test_system_prompt(home, tmp_path):
@@ -95,12 +104,24 @@ def test_chat_template_file(home, story, tmp_path):
     bos, end = "<|bos|>", "<|end|>"
     asked = f"{bos}<|user|>\n{STORY}{end}\n<|assistant|>\n"
     (tmp_path / "fixed.jinja").write_text(asked + "\n")  # Jinja drops one newline at the end of a template
-    assert chat(home, MODEL, "--chat-template", tmp_path / "fixed.jinja", prompt="ignored").out.split()[:3] == story.split()[:3]
+    assert (
+        chat(home, MODEL, "--chat-template", tmp_path / "fixed.jinja", prompt="ignored").out.split()[:3]
+        == story.split()[:3]
+    )
     # MLC LLM's own form.
     template = {
-        "name": "mine", "system_template": "{system_message}", "system_message": "", "system_prefix_token_ids": [0],
-        "roles": {"user": "<|user|>", "assistant": "<|assistant|>"}, "role_templates": {"user": "{user_message}", "assistant": "{assistant_message}"},
-        "messages": [], "seps": [end + "\n"], "role_content_sep": "\n", "role_empty_sep": "\n", "stop_str": [], "stop_token_ids": [1],
+        "name": "mine",
+        "system_template": "{system_message}",
+        "system_message": "",
+        "system_prefix_token_ids": [0],
+        "roles": {"user": "<|user|>", "assistant": "<|assistant|>"},
+        "role_templates": {"user": "{user_message}", "assistant": "{assistant_message}"},
+        "messages": [],
+        "seps": [end + "\n"],
+        "role_content_sep": "\n",
+        "role_empty_sep": "\n",
+        "stop_str": [],
+        "stop_token_ids": [1],
     }
     (tmp_path / "mine.json").write_text(json.dumps({"conv_template": template}))
     assert story_text(home, MODEL, "--chat-template", tmp_path / "mine.json") == story
@@ -127,7 +148,9 @@ def test_mlock(home, story, tmp_path):
 
 
 def test_overrides(home, story, tmp_path):
-    with Server(home, MODEL, "--overrides", "context_window_size=64;max_num_sequence=2", log=tmp_path / "log") as server:
+    with Server(
+        home, MODEL, "--overrides", "context_window_size=64;max_num_sequence=2", log=tmp_path / "log"
+    ) as server:
         status, answer = server.request("/v1/completions", {"prompt": list(range(6, 76))})
         assert status == 400 and "64" in answer["error"]["message"]
         status, answer = server.request("/v1/completions", {"prompt": list(range(6, 56)), "ignore_eos": True})

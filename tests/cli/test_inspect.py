@@ -1,16 +1,27 @@
 """Looking inside: dumps of every stage, opt from stage to stage, help, version, completion, environment forms."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 
 import pytest
-
 from support import MODEL, STORY, chat, ok, refused, run
 
-COMMANDS = ["chat", "serve", "convert_weight", "gen_config", "compile", "bench", "export", "import", "tune", "opt", "cache", "completion"]
+COMMANDS = [
+    "chat",
+    "serve",
+    "convert_weight",
+    "gen_config",
+    "compile",
+    "bench",
+    "export",
+    "import",
+    "tune",
+    "opt",
+    "cache",
+    "completion",
+]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from support import BIN, STORY
 
 BUILD = pathlib.Path(BIN).parent.parent
@@ -42,8 +41,21 @@ def test_a_project_compiles_a_model_with_the_package(prefix, tmp_path):
     cmake("--build", build)
     demo = prefix / "share/mlc_llm/models/demo"
     done = subprocess.run(
-        [prefix / "bin/mlc_llm", "chat", demo, "--model-lib", build / "demo.so", "--prompt", STORY, "--temperature", "0"],
-        capture_output=True, text=True, check=False, env={"MLC_LLM_HOME": str(home), "PATH": "/usr/bin:/bin"},
+        [
+            prefix / "bin/mlc_llm",
+            "chat",
+            demo,
+            "--model-lib",
+            build / "demo.so",
+            "--prompt",
+            STORY,
+            "--temperature",
+            "0",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"MLC_LLM_HOME": str(home), "PATH": "/usr/bin:/bin"},
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) > 8
@@ -55,6 +67,8 @@ def test_another_minor_version_is_not_accepted(prefix, tmp_path):
     lists.write_text(lists.read_text().replace("find_package(mlc_llm 0.1", "find_package(mlc_llm 9.9"))
     done = subprocess.run(
         ["cmake", "-S", tmp_path / "src", "-B", tmp_path / "b", f"-DCMAKE_PREFIX_PATH={prefix}"],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode != 0 and "mlc_llm" in done.stderr

@@ -1,5 +1,6 @@
 """A conversation in a terminal, typed by hand: a pseudo terminal with the program behind it."""
 
+import fcntl
 import os
 import pty
 import re
@@ -10,7 +11,6 @@ import termios
 import time
 
 import pytest
-
 from support import BIN, MODEL, STORY, chat, environment
 
 PROMPT = ">>> "
@@ -24,8 +24,6 @@ class Terminal:
 
         def own_terminal():  # so that Ctrl-C reaches the program
             os.setsid()
-            import fcntl
-
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         env = environment(home, TERM="xterm", COLUMNS="200")
@@ -105,7 +103,7 @@ def test_conversation(terminal, home):
     assert float(found[1]) > 0 and float(found[2]) > 0 and int(found[3]) > 5 and int(found[4]) > 10
     prompt_tokens = int(found[3])
     metrics = terminal.say("/metrics")
-    assert f"decode_tokens " in metrics and "kv_pages_free" in metrics
+    assert "decode_tokens " in metrics and "kv_pages_free" in metrics
     # The second turn's prompt holds the first one; after /reset it does not.
     terminal.say("/set max_tokens=4")
     terminal.say("And then?")

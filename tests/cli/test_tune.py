@@ -4,7 +4,6 @@ import json
 import xml.etree.ElementTree
 
 import pytest
-
 from support import MODEL, chat, ok, refused, run, story_text, tree
 
 SHORT = ["--time-budget", "5s", "--trials", "3", "--cost-model", "none"]
@@ -178,7 +177,20 @@ def test_wrong_input(home, tmp_path):
 
 def test_a_plot_that_cannot_be_written(home, tmp_path):
     """The records are kept all the same."""
-    result = run(home, "tune", "run", MODEL, "--quantization", "q4f16_1", *SHORT, "--kernels", "*4096x192_r1",
-                 "--db", tmp_path / "db", "--plot", tmp_path / "no" / "plot.svg")
+    result = run(
+        home,
+        "tune",
+        "run",
+        MODEL,
+        "--quantization",
+        "q4f16_1",
+        *SHORT,
+        "--kernels",
+        "*4096x192_r1",
+        "--db",
+        tmp_path / "db",
+        "--plot",
+        tmp_path / "no" / "plot.svg",
+    )
     assert result.code == 1 and "plot.svg" in result.err.splitlines()[-1], result
     assert len(records(tmp_path / "db")) == 1

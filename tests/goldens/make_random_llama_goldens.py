@@ -6,8 +6,9 @@ Usage: python3 make_random_llama_goldens.py [OUTPUT_DIR]        (needs numpy, to
 The weights are not stored: they come from the counter-based generator that src/weights/synthetic.h describes, written
 here once more in numpy, so that this file checks that one. Each model is run twice in float32 on one prompt of 300
 tokens: with the weights as they are ("float"), and with the weights that q4f16_1 stores ("q4f16_1": encoded and decoded
-as src/quant/scheme.h says, norms and biases rounded to float16). Of the logits, the rows at POSITIONS are kept: attention
-is causal, so that row p also is the last row of the prompt's first p + 1 tokens, which makes a batch of five sequences.
+as src/quant/scheme.h says, norms and biases rounded to float16). Of the logits, the rows at POSITIONS are kept:
+attention is causal, so that row p also is the last row of the prompt's first p + 1 tokens, which makes a batch of five
+sequences.
 """
 
 import base64
@@ -45,27 +46,70 @@ def llama(**changes):
 # of 16, a hidden size that differs from heads * head_dim, an intermediate size that is no multiple of the group of 32.
 MODELS = {
     "llama_d64_gqa1_untied": llama(
-        hidden_size=256, intermediate_size=704, num_attention_heads=4, num_key_value_heads=4, head_dim=64,
-        vocab_size=503, tie_word_embeddings=False),
+        hidden_size=256,
+        intermediate_size=704,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        head_dim=64,
+        vocab_size=503,
+        tie_word_embeddings=False,
+    ),
     "llama_d64_gqa4_tied_llama3rope": llama(
-        hidden_size=512, intermediate_size=1024, num_attention_heads=8, num_key_value_heads=2, head_dim=64,
-        vocab_size=1003, tie_word_embeddings=True, rope_theta=500000.0,
-        rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-                      "original_max_position_embeddings": 128}),
+        hidden_size=512,
+        intermediate_size=1024,
+        num_attention_heads=8,
+        num_key_value_heads=2,
+        head_dim=64,
+        vocab_size=1003,
+        tie_word_embeddings=True,
+        rope_theta=500000.0,
+        rope_scaling={
+            "rope_type": "llama3",
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 128,
+        },
+    ),
     "llama_d128_gqa8_tied": llama(
-        hidden_size=384, intermediate_size=1000, num_attention_heads=8, num_key_value_heads=1, head_dim=128,
-        vocab_size=777, tie_word_embeddings=True, rms_norm_eps=1e-6),
+        hidden_size=384,
+        intermediate_size=1000,
+        num_attention_heads=8,
+        num_key_value_heads=1,
+        head_dim=128,
+        vocab_size=777,
+        tie_word_embeddings=True,
+        rms_norm_eps=1e-6,
+    ),
     "llama_d128_gqa4_untied_bias": llama(
-        hidden_size=512, intermediate_size=896, num_attention_heads=4, num_key_value_heads=1, head_dim=128,
-        vocab_size=998, tie_word_embeddings=False, attention_bias=True, mlp_bias=True),
+        hidden_size=512,
+        intermediate_size=896,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        head_dim=128,
+        vocab_size=998,
+        tie_word_embeddings=False,
+        attention_bias=True,
+        mlp_bias=True,
+    ),
     "qwen2_d64_gqa8_tied": llama(
-        architectures=["Qwen2ForCausalLM"], model_type="qwen2", hidden_size=512, intermediate_size=1216,
-        num_attention_heads=8, num_key_value_heads=1, vocab_size=509, tie_word_embeddings=True,
-        rope_theta=1000000.0, rms_norm_eps=1e-6, use_sliding_window=False),
+        architectures=["Qwen2ForCausalLM"],
+        model_type="qwen2",
+        hidden_size=512,
+        intermediate_size=1216,
+        num_attention_heads=8,
+        num_key_value_heads=1,
+        vocab_size=509,
+        tie_word_embeddings=True,
+        rope_theta=1000000.0,
+        rms_norm_eps=1e-6,
+        use_sliding_window=False,
+    ),
 }
 
 
 # The generator (src/weights/synthetic.h).
+
 
 def mix(z):
     z = np.asarray(z, dtype=np.uint64)
@@ -89,7 +133,7 @@ def random_bits(seed, name, count):
 def random_tensor(seed, name, shape):
     count = math.prod(shape)
     u = ((random_bits(seed, name, count) >> np.uint64(40)).astype(np.int64) * 2 + 1 - (1 << 24)).astype(np.float32)
-    u *= np.float32(2.0 ** -24)
+    u *= np.float32(2.0**-24)
     mean, bound = 0.0, math.sqrt(3.0 / shape[-1])
     if name.endswith("norm.weight"):
         mean, bound = 1.0, 0.2
@@ -100,12 +144,13 @@ def random_tensor(seed, name, shape):
 
 # q4f16_1 (src/quant/scheme.h).
 
+
 def encode_q4f16_1(w):
     n, k = w.shape
     groups = -(-k // 32)
     padded = np.zeros((n, groups * 32), dtype=np.float32)
     padded[:, :k] = w.astype(np.float16).astype(np.float32)
-    grouped = padded.reshape(n, groups, 32)
+    grouped = np.reshape(padded, (n, groups, 32))
     scale = (np.abs(grouped).max(axis=2) / np.float32(7)).astype(np.float16)
     wide = scale.astype(np.float32)[:, :, None]
     ratio = np.divide(grouped, wide, out=np.zeros_like(grouped), where=wide != 0)
@@ -127,22 +172,25 @@ def dequantized(name, w):
 
 # The reference.
 
+
 def build(config):
-    import torch
-    import transformers
+    import torch  # pylint: disable=import-outside-toplevel # the generator runs without it
+    import transformers  # pylint: disable=import-outside-toplevel
+
     body = {k: v for k, v in config.items() if k not in ("architectures", "model_type", "torch_dtype")}
     rope = dict(body.pop("rope_scaling", None) or {"rope_type": "default"})
     rope["rope_theta"] = body.pop("rope_theta")
     kind = config["model_type"]
     cls = {"llama": "Llama", "qwen2": "Qwen2"}[kind]
     hf = getattr(transformers, cls + "Config")(rope_parameters=rope, **body)
-    hf._attn_implementation = "eager"
+    hf._attn_implementation = "eager"  # pylint: disable=protected-access # no other way
     model = getattr(transformers, cls + "ForCausalLM")(hf).to(torch.float32).eval()
     return model
 
 
 def logits_of(config, weights, prompt):
-    import torch
+    import torch  # pylint: disable=import-outside-toplevel
+
     model = build(config)
     state = {k: torch.from_numpy(v.copy()) for k, v in weights.items()}
     missing, unexpected = model.load_state_dict(state, strict=False)

@@ -2,8 +2,10 @@
 """Writes sentencepiece_goldens.json: the ids that SentencePiece itself gives for the 47 texts of a vocabulary test
 file, for models that have no goldens of their own.
 
-    python3 tests/goldens/make_sentencepiece_goldens.py ../shared/data/tokenizers tests/goldens/sentencepiece_goldens.json
+    cd tests/goldens
+    python3 make_sentencepiece_goldens.py ../../../shared/data/tokenizers sentencepiece_goldens.json
 """
+
 import json
 import pathlib
 import sys

@@ -7,6 +7,7 @@ lstrip_blocks, loop controls, the "generation" block, and its tojson, raise_exce
 
     python3 tests/goldens/make_template_goldens.py ../shared/data/templates/jinja tests/goldens/template_goldens.json
 """
+
 import datetime
 import hashlib
 import html
@@ -29,7 +30,7 @@ TOOLS = [
         "type": "function",
         "function": {
             "name": "get_weather",
-            "description": "Current weather in a city; <b>fast</b> & \"exact\".",
+            "description": 'Current weather in a city; <b>fast</b> & "exact".',
             "parameters": {
                 "type": "object",
                 "properties": {
@@ -103,7 +104,7 @@ CONVERSATIONS = {
                 "content": "",
                 "tool_calls": [call({"city": "Köln", "unit": "celsius"}), call({}, "get_time", "abcdefgh2")],
             },
-            {"role": "tool", "name": "get_weather", "tool_call_id": "abcdefgh1", "content": "21 °C, \"sunny\""},
+            {"role": "tool", "name": "get_weather", "tool_call_id": "abcdefgh1", "content": '21 °C, "sunny"'},
             {"role": "tool", "name": "get_time", "tool_call_id": "abcdefgh2", "content": "12:00"},
         ],
         "tools": TOOLS,
@@ -123,7 +124,9 @@ CONVERSATIONS = {
     },
     "no_thinking": {"messages": [USER], "kwargs": {"enable_thinking": False}},
     "thinking": {"messages": [USER], "kwargs": {"enable_thinking": True, "reasoning_effort": "high"}},
-    "bad_order": {"messages": [{"role": "assistant", "content": "I start."}, {"role": "assistant", "content": "Again."}]},
+    "bad_order": {
+        "messages": [{"role": "assistant", "content": "I start."}, {"role": "assistant", "content": "Again."}]
+    },
 }
 SPECIAL = {"bos_token": "<|bos|>", "eos_token": "<|eos|>", "unk_token": "<unk>", "pad_token": "<|pad|>"}
 
@@ -176,7 +179,8 @@ def render(template, conversation):
         return {"text": template.render(**variables)}
     except Raised as e:
         return {"raised": str(e)}
-    except Exception as e:  # what the template itself does wrong with this input
+    except Exception as e:  # pylint: disable=broad-exception-caught
+        # What the template itself does wrong with this input.
         return {"error": f"{type(e).__name__}: {e}"}
 
 
@@ -192,9 +196,7 @@ def main():
     goldens = {}
     for path in sorted(folder.glob("*.jinja")):
         template = environment().from_string(path.read_text(encoding="utf-8"))
-        goldens[path.name] = {
-            label: digest(path.name, render(template, c)) for label, c in CONVERSATIONS.items()
-        }
+        goldens[path.name] = {label: digest(path.name, render(template, c)) for label, c in CONVERSATIONS.items()}
     document = {"now": NOW, "special": SPECIAL, "conversations": CONVERSATIONS, "templates": goldens}
     out.write_text(json.dumps(document, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 

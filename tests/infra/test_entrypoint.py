@@ -8,7 +8,6 @@ import tempfile
 import time
 
 import pytest
-
 from conftest import ROOT
 
 ENTRYPOINT = ROOT / "docker" / "entrypoint.sh"
@@ -32,7 +31,9 @@ def start(place, *args, user=None, **env):
     base = {"PATH": os.environ["PATH"], "TMPDIR": str(place / "tmp"), "MLC_LLM_PROGRAM": str(place / "program")}
     base.update({k: str(v) for k, v in env.items()})
     options = {} if user is None else {"user": user, "group": 0, "extra_groups": []}
-    return subprocess.run(["/bin/sh", ENTRYPOINT, *args], env=base, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        ["/bin/sh", ENTRYPOINT, *args], env=base, capture_output=True, text=True, check=False, **options
+    )
 
 
 def values(done):
@@ -94,7 +95,9 @@ def test_nothing_can_be_written(place):
 
 
 def test_a_stop_reaches_the_program(place):
-    (place / "program").write_text("#!/bin/sh\ntrap 'echo drained; exit 7' TERM\necho up\nwhile :; do sleep 0.05; done\n")
+    (place / "program").write_text(
+        "#!/bin/sh\ntrap 'echo drained; exit 7' TERM\necho up\nwhile :; do sleep 0.05; done\n"
+    )
     env = {"PATH": os.environ["PATH"], "HOME": str(place), "MLC_LLM_PROGRAM": str(place / "program")}
     with subprocess.Popen(["/bin/sh", ENTRYPOINT], env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "up\n"

@@ -48,7 +48,7 @@ class Server:
                     return self
             except httpx.TransportError:
                 time.sleep(0.1)
-        pytest.fail(f"no answer from mlc_llm serve after {START_LIMIT_S} s:\n{self.log()}")
+        raise TimeoutError(f"no answer from mlc_llm serve after {START_LIMIT_S} s:\n{self.log()}")
 
     def stop(self):
         if self.process.poll() is None:

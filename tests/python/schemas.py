@@ -17,7 +17,7 @@ _DATA = pathlib.Path(os.environ.get("MLC_TEST_DATA", _ROOT.parent / "shared" / "
 _FILE = _DATA / "api" / "openapi.yaml"
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML as JSON: dates stay text."""
 
 
@@ -57,7 +57,7 @@ def _nullable(node):
 @functools.cache
 def _components():
     with open(_FILE, encoding="utf-8") as f:
-        components = yaml.load(f, Loader=_Loader)["components"]
+        components = yaml.load(f, Loader=_Loader)["components"]  # nosec B506
     _relax(components)
     return _nullable(components)
 

@@ -64,9 +64,7 @@ def test_a_seed_repeats_an_answer(client, model):
 
 
 def test_several_choices_are_those_of_their_seeds(client, model):
-    answer = client.chat.completions.create(
-        model=model, messages=QUESTION, n=3, seed=5, temperature=1.0, max_tokens=16
-    )
+    answer = client.chat.completions.create(model=model, messages=QUESTION, n=3, seed=5, temperature=1.0, max_tokens=16)
     texts = [c.message.content for c in answer.choices]
     assert [c.index for c in answer.choices] == [0, 1, 2]
     alone = [chat_text(client, model, QUESTION, seed=5 + i, temperature=1.0, max_tokens=16) for i in range(3)]
@@ -77,9 +75,7 @@ def test_stop_string_ends_the_text(client, model):
     whole = chat_text(client, model, QUESTION, max_tokens=48, temperature=0)
     stop = whole[len(whole) // 2 : len(whole) // 2 + 4]
     expected = whole[: whole.index(stop)]
-    answer = client.chat.completions.create(
-        model=model, messages=QUESTION, max_tokens=48, temperature=0, stop=[stop]
-    )
+    answer = client.chat.completions.create(model=model, messages=QUESTION, max_tokens=48, temperature=0, stop=[stop])
     assert answer.choices[0].message.content == expected
     assert answer.choices[0].finish_reason == "stop"
     assert stream_text(client, model, QUESTION, max_tokens=48, temperature=0, stop=stop) == expected
@@ -141,8 +137,7 @@ def test_several_prompts_at_once(client, model):
     prompts = ["One day", "The sun", "A small dog"]
     answer = client.completions.create(model=model, prompt=prompts, max_tokens=10, temperature=0)
     alone = [
-        client.completions.create(model=model, prompt=p, max_tokens=10, temperature=0).choices[0].text
-        for p in prompts
+        client.completions.create(model=model, prompt=p, max_tokens=10, temperature=0).choices[0].text for p in prompts
     ]
     assert [c.text for c in answer.choices] == alone
     assert [c.index for c in answer.choices] == [0, 1, 2]

@@ -9,7 +9,6 @@ import anthropic
 import httpx
 import openai
 import pytest
-
 import schemas
 
 QUESTION = "Tell me a short story about a fox."
