@@ -9,10 +9,15 @@ RUNS ?= 5
 FUZZ_SECONDS ?= 600
 BIN := build/release/bin/mlc_llm
 
+.PHONY: dev-setup dev-check pre-commit-install docker-up docker-down docker-logs docker-rebuild \
+  build-dev build-prod build-multi test-images
 .PHONY: help deps build run test test-fast ci lint format bench bench-growth test-grammar test-sanitize fuzz docs clean
 
+# A line "##@ Name" begins a group.
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build and run
 
 deps: ## Install what the build needs (Debian packages; root or sudo)
 	@scripts/install_deps.sh build
@@ -23,6 +28,8 @@ build: deps ## Build the mlc_llm program
 run: build ## Chat with the demo model; PROMPT="…" answers once; MODEL=DIR chats with another
 	@if [ -n "$(PROMPT)" ]; then $(BIN) chat $(MODEL) --prompt "$(PROMPT)"; else $(BIN) chat $(MODEL); fi
 
+##@ Test
+
 test: ## Run every test
 	@scripts/install_deps.sh test
 	@scripts/build.sh release all
@@ -31,6 +38,8 @@ test: ## Run every test
 test-fast: ## The inner loop: unit tests only, no server, no clients
 	@scripts/build.sh release all
 	@python3 scripts/run_tests.py quick
+
+##@ Code quality
 
 lint: ## Layers, shellcheck, rustfmt, clippy, black, isort, bandit, mypy, pylint, clang-format; clang-tidy on changes
 	@scripts/install_deps.sh test
@@ -43,6 +52,8 @@ ci: ## What CI runs: all tests, then lint
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory lint
 	@tail -n 1 build/test-summary.txt
+
+##@ Measure
 
 bench: build ## Measure speeds beside this machine's limits; SUITE=scripts/bench/large.json: the 8B shape (6 GB)
 	@mkdir -p build/bench
@@ -67,6 +78,37 @@ test-sanitize: ## Unit and serving tests under AddressSanitizer with UBSan, then
 
 fuzz: ## Fuzz what reads strangers' bytes; FUZZ_SECONDS per target (slow)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+test-images: ## Build the images with buildah, every stage from source, and run them (root; slow)
+	@scripts/install_deps.sh test
+	@scripts/build.sh release mlc_llm
+	@MLC_IMAGES=full tests/images/run.sh -ra --durations=10
+
+##@ Development environment
+
+dev-setup: ## Prepare this checkout: packages, Git LFS, Python tools, the image mlc-llm:dev where Docker is
+	@scripts/dev_setup.sh
+
+dev-check: ## Show what this machine has of what development needs
+	@scripts/dev_check.sh
+
+pre-commit-install: ## Run the linters on every commit
+	@scripts/pre_commit.sh install
+
+docker-up docker-down docker-logs docker-rebuild: ; @scripts/docker.sh $@
+docker-up: ## Start the development container: Jupyter :8888, TensorBoard :6006, API :8000
+docker-down: ## Stop it
+docker-logs: ## Its output, with Jupyter's address
+docker-rebuild: ## Build it anew with fresh bases and start it
+
+##@ Images
+
+build-dev build-prod build-multi: ; @scripts/docker.sh $@
+build-dev: ## Image mlc-llm:dev
+build-prod: ## Image mlc-llm:prod, also latest; VARIANT=cuda|rocm|vulkan: mlc-llm:prod-VARIANT
+build-multi: ## Image mlc-llm:multi for amd64 and arm64, into build/mlc-llm-multi.tar
+
+##@ Tidy
 
 clean: ## Remove build outputs
 	@rm -rf build
