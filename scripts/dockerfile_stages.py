@@ -24,7 +24,9 @@ def expand(text, values):
 
 def split(text):
     """(what stands before the first FROM, [lines of each stage]); comments above a FROM belong to it."""
-    head, stages, pending = [], [], []
+    head: list[str] = []
+    pending: list[str] = []
+    stages: list[list[str]] = []
     for line in text.splitlines():
         if re.match(r"\s*FROM\s", line, re.IGNORECASE):
             stages.append([*pending, line])
@@ -40,11 +42,14 @@ def split(text):
 def from_line(lines):
     """(what the stage starts from, its name)"""
     line = next(line for line in lines if re.match(r"\s*FROM\s", line, re.IGNORECASE))
-    return re.match(r"\s*FROM\s+(\S+)\s+AS\s+(\S+)", line, re.IGNORECASE).groups()
+    found = re.match(r"\s*FROM\s+(\S+)\s+AS\s+(\S+)", line, re.IGNORECASE)
+    if not found:
+        raise SystemExit(f'found "{line}", expected FROM BASE AS NAME: every stage needs a name')
+    return found.groups()
 
 
 def head_values(head, build_args):
-    values = {}
+    values: dict[str, str] = {}
     for line in head:
         if found := re.match(r"ARG\s+(\w+)(?:=(.*))?$", line):
             values[found.group(1)] = build_args.get(found.group(1), expand(found.group(2) or "", values))

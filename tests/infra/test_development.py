@@ -147,13 +147,15 @@ def test_lfs_pull_works(tmp_path):
     """`git clone --recursive`, `git lfs install`, `git lfs pull`, as the quick start has them."""
     need_tool("git-lfs")
     env = {**os.environ, "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
-    run = {"env": env, "check": True, "capture_output": True, "text": True, "timeout": 120}
+
+    def git(*args, cwd=None):
+        subprocess.run(["git", *args], cwd=cwd, env=env, check=True, capture_output=True, timeout=120)
+
     clone = tmp_path / "clone"
-    subprocess.run(["git", "config", "--global", "--add", "safe.directory", "*"], **run)
-    subprocess.run(["git", "clone", "--quiet", "--recursive", "--depth", "1", f"file://{ROOT}", clone], **run)
-    subprocess.run(["git", "lfs", "install"], cwd=clone, **run)
-    subprocess.run(["git", "lfs", "pull"], cwd=clone, **run)
-    subprocess.run(["git", "lfs", "ls-files"], cwd=clone, **run)
+    git("config", "--global", "--add", "safe.directory", "*")
+    git("clone", "--quiet", "--recursive", "--depth", "1", f"file://{ROOT}", clone)
+    for step in ("install", "pull", "ls-files"):
+        git("lfs", step, cwd=clone)
     assert (clone / "models/demo/model.safetensors").read_bytes() == (
         ROOT / "models/demo/model.safetensors"
     ).read_bytes()

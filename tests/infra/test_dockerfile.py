@@ -100,8 +100,8 @@ def test_development_is_jupyter_tensorboard_and_the_api():
     start = read("docker/dev-entrypoint.sh")
     assert re.search(r"jupyter lab .*--port=.*8888", start) and re.search(r"tensorboard .*--port .*6006", start)
     tools = read("requirements-dev.txt") + read("scripts/ci/requirements.txt")
-    for tool in ("jupyterlab", "tensorboard", "pytest", "pytest-cov", "pytest-xdist", "black", "isort", "pylint", "mypy",
-                 "bandit", "pre-commit"):  # fmt: skip
+    wanted = "jupyterlab tensorboard pytest pytest-cov pytest-xdist black isort pylint mypy bandit pre-commit"
+    for tool in wanted.split():
         assert re.search(rf"^{tool}==[\d.]+$", tools, re.MULTILINE), f"{tool} is not pinned"
 
 
