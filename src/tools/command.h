@@ -32,6 +32,7 @@ inline CLI::Validator at_least(int64_t low) {
 
 std::function<Result<int>()> setup_chat(CLI::App& app);
 std::function<Result<int>()> setup_serve(CLI::App& app);
+std::function<Result<int>()> setup_health(CLI::App& app);
 std::function<Result<int>()> setup_compile(CLI::App& app);
 std::function<Result<int>()> setup_convert_weight(CLI::App& app);
 std::function<Result<int>()> setup_gen_config(CLI::App& app);

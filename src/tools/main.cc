@@ -16,6 +16,7 @@ const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
       {"chat", "Chat with a model in the terminal", setup_chat},
       {"serve", "Serve models over an OpenAI-compatible HTTP API", setup_serve},
+      {"health", "Ask a server whether it can take requests; for health checks of containers", setup_health},
       {"convert_weight", "Quantize the weights of a Hugging Face model into an MLC model directory",
        setup_convert_weight},
       {"gen_config", "Write mlc-chat-config.json and copy the tokenizer", setup_gen_config},
