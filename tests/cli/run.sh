@@ -13,7 +13,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=$(realpath "$1")
 model=$(realpath "$2")
 shift 2
-venv="$here/../../build/venv"
-"$here/../python/run.sh" "$bin" "$model" --collect-only -q >/dev/null 2>&1 || true # makes the environment
+python=$("$here/../python/venv.sh")
 cd "$here"
-MLC_LLM_BIN="$bin" MLC_TEST_MODEL="$model" exec "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
+MLC_LLM_BIN="$bin" MLC_TEST_MODEL="$model" exec "$python" -m pytest -q -p no:cacheprovider "$@"

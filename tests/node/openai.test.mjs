@@ -1,43 +1,20 @@
-// The official openai client for Node against `mlc_llm serve`: $MLC_LLM_BIN serves $MLC_TEST_MODEL.
+// The official openai client for Node against `mlc_llm serve`.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import net from "node:net";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import OpenAI from "openai";
+import { zodResponseFormat, zodFunction } from "openai/helpers/zod";
+import { z } from "zod";
 
-const START_LIMIT_MS = 600_000; // the first start compiles the model
+import { checkAnswers, start, stop } from "./server.mjs";
+
 const QUESTION = [{ role: "user", content: "Tell me a short story about a fox." }];
 
-let server, url, client, model;
-let log = "";
-
-async function freePort() {
-  const probe = net.createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
-}
-
-async function waitUntilReady() {
-  const deadline = Date.now() + START_LIMIT_MS;
-  while (Date.now() < deadline) {
-    assert.equal(server.exitCode, null, `mlc_llm serve ended:\n${log}`);
-    try {
-      if ((await fetch(`${url}/health`)).ok) return;
-    } catch {
-      await sleep(100);
-    }
-  }
-  assert.fail(`no answer from mlc_llm serve:\n${log}`);
-}
+let server, client, model;
 
 async function running() {
-  const health = await (await fetch(`${url}/health`)).json();
+  const health = await (await fetch(`${server.url}/health`)).json();
   return Object.values(health.models)[0].running;
 }
 
@@ -49,26 +26,12 @@ async function streamText(messages, options) {
 }
 
 before(async () => {
-  for (const name of ["MLC_LLM_BIN", "MLC_TEST_MODEL"]) assert.ok(process.env[name], `$${name} is not set; see run.sh`);
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  server = spawn(
-    process.env.MLC_LLM_BIN,
-    ["serve", process.env.MLC_TEST_MODEL, "--host", "127.0.0.1", "--port", String(port)],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
-  for (const out of [server.stdout, server.stderr]) out.on("data", (data) => (log += data));
-  await waitUntilReady();
-  client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
+  server = await start();
+  client = new OpenAI({ baseURL: `${server.checkedUrl}/v1`, apiKey: "none", maxRetries: 0 });
   model = (await client.models.list()).data[0].id;
 });
-
-after(async () => {
-  if (!server || server.exitCode !== null) return;
-  server.kill("SIGTERM");
-  const [code] = await once(server, "exit");
-  assert.equal(code, 0, log);
-});
+afterEach(() => checkAnswers(server));
+after(() => stop(server));
 
 test("lists models", async () => {
   const ids = [];
@@ -130,7 +93,8 @@ test("eight streams together equal one alone", async () => {
 });
 
 test("an aborted stream frees its sequence", async () => {
-  const stream = await client.completions.create({ model, prompt: "Once", stream: true, ignore_eos: true });
+  const direct = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+  const stream = await direct.completions.create({ model, prompt: "Once", stream: true, ignore_eos: true });
   for await (const chunk of stream) {
     assert.equal(chunk.object, "text_completion");
     break; // leaving the loop closes the connection
@@ -147,4 +111,64 @@ test("errors name the field", async () => {
     client.chat.completions.create({ model, messages: QUESTION, temperature: 7 }),
     (e) => e instanceof OpenAI.BadRequestError && e.param === "temperature",
   );
+});
+
+const Animal = z.object({ name: z.string().max(12), legs: z.number().int().min(0).max(8) });
+const Weather = z.object({ city: z.string() });
+// The model of the tests calls no tools by itself: `guided_choice` leaves it one text to say.
+const PARIS = { guided_choice: [JSON.stringify({ name: "get_weather", arguments: { city: "Paris" } })] };
+
+test("parses structured output", async () => {
+  // White space between the parts of JSON is free, and so small a model would go on with it: it is made to cost more.
+  const options = { model, messages: QUESTION, max_tokens: 200, temperature: 0, frequency_penalty: 1.5 };
+  const format = zodResponseFormat(Animal, "animal");
+  const answer = await client.chat.completions.parse({ ...options, response_format: format });
+  assert.deepEqual(Animal.parse(JSON.parse(answer.choices[0].message.content)), answer.choices[0].message.parsed);
+  const streamed = await client.chat.completions.stream({ ...options, response_format: format }).finalChatCompletion();
+  assert.deepEqual(streamed.choices[0].message.parsed, answer.choices[0].message.parsed);
+});
+
+test("runs tools", async () => {
+  const asked = [];
+  const tool = zodFunction({
+    name: "get_weather",
+    parameters: Weather,
+    function: ({ city }) => {
+      asked.push(city);
+      return `18 degrees in ${city}`;
+    },
+  });
+  const messages = [{ role: "user", content: "Is it warm in Paris?" }];
+  const options = { model, tools: [tool], max_tokens: 200, temperature: 0 };
+  const first = await client.chat.completions.parse({ ...options, messages, ...PARIS });
+  const [call] = first.choices[0].message.tool_calls;
+  assert.equal(first.choices[0].finish_reason, "tool_calls");
+  assert.deepEqual(call.function.parsed_arguments, { city: "Paris" });
+  messages.push(first.choices[0].message);
+  messages.push({ role: "tool", tool_call_id: call.id, content: await tool.$callback(call.function.parsed_arguments) });
+  const second = await client.chat.completions.create({ ...options, messages });
+  assert.ok(second.choices[0].message.content.trim().length > 0);
+  assert.deepEqual(asked, ["Paris"]);
+  const streamed = await client.chat.completions
+    .stream({ ...options, messages: messages.slice(0, 1), ...PARIS })
+    .finalChatCompletion();
+  assert.deepEqual(JSON.parse(streamed.choices[0].message.tool_calls[0].function.arguments), { city: "Paris" });
+});
+
+test("responds, whole and streamed", async () => {
+  const options = { model, input: QUESTION[0].content, max_output_tokens: 24, temperature: 0 };
+  const whole = await client.responses.create(options);
+  const streamed = await client.responses.stream(options).finalResponse();
+  assert.ok(whole.output_text.length > 0);
+  assert.equal(streamed.output[0].content[0].text, whole.output_text);
+});
+
+test("embeds", async () => {
+  const input = ["a little fox", "the sea is deep"];
+  const packed = await client.embeddings.create({ model, input }); // base64 on the wire
+  const plain = await client.embeddings.create({ model, input, encoding_format: "float" });
+  for (const [i, { embedding }] of packed.data.entries()) {
+    assert.equal(embedding.length, plain.data[i].embedding.length);
+    embedding.forEach((x, k) => assert.ok(Math.abs(x - plain.data[i].embedding[k]) < 1e-6));
+  }
 });

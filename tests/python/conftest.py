@@ -1,4 +1,8 @@
-"""Starts one `mlc_llm serve` for all tests: the program is $MLC_LLM_BIN, the model directory $MLC_TEST_MODEL."""
+"""Starts one `mlc_llm serve` for all tests: the program is $MLC_LLM_BIN, the model directory $MLC_TEST_MODEL.
+
+Clients reach it through a proxy that checks all answers against OpenAI's description (validating_proxy.py), where that
+is at hand: a test fails when one of its answers does not fit.
+"""
 
 import os
 import pathlib
@@ -10,6 +14,8 @@ import time
 import httpx
 import openai
 import pytest
+import schemas
+from validating_proxy import ValidatingProxy
 
 START_LIMIT_S = 600  # the first start compiles the model
 
@@ -80,13 +86,35 @@ def server(environment, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def client(server):
-    return openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0, timeout=300)
+def proxy(server):
+    """None where OpenAI's description is not at hand."""
+    if not schemas.available():
+        yield None
+        return
+    with ValidatingProxy("127.0.0.1", server.port) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def http(server):
-    with httpx.Client(base_url=server.url, timeout=300) as c:
+def url(server, proxy):
+    return proxy.url if proxy else server.url
+
+
+@pytest.fixture(autouse=True)
+def answers_fit_openais_description(proxy):
+    yield
+    if proxy:
+        assert proxy.findings.take_failures() == []
+
+
+@pytest.fixture(scope="session")
+def client(url):
+    return openai.OpenAI(base_url=url + "/v1", api_key="none", max_retries=0, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def http(url):
+    with httpx.Client(base_url=url, timeout=300) as c:
         yield c
 
 

@@ -1,20 +1,10 @@
 """What lies under the openai package: shapes, statuses, a client that leaves, a second server on the same port."""
 
-import json
 import time
 
 import httpx
 import pytest
 from conftest import Server
-from schemas import check, needs_schemas
-
-CHAT = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 6, "temperature": 0}
-
-
-def events_of(response):
-    data = [line[6:] for line in response.text.split("\n") if line.startswith("data: ")]
-    assert data[-1] == "[DONE]"
-    return [json.loads(d) for d in data[:-1]]
 
 
 def test_health_and_version(http):
@@ -23,30 +13,7 @@ def test_health_and_version(http):
     assert http.get("/version").json()["version"]
 
 
-@needs_schemas
-def test_answers_fit_openais_schemas(http):
-    check(http.get("/v1/models").json(), "ListModelsResponse")
-    check(http.post("/v1/chat/completions", json=CHAT).json(), "CreateChatCompletionResponse")
-    scored = {**CHAT, "logprobs": True, "top_logprobs": 2, "n": 2}
-    check(http.post("/v1/chat/completions", json=scored).json(), "CreateChatCompletionResponse")
-    text = {"prompt": "Once", "max_tokens": 5, "logprobs": 2, "echo": True}
-    check(http.post("/v1/completions", json=text).json(), "CreateCompletionResponse")
-
-
-@needs_schemas
-def test_streams_fit_openais_schemas(http):
-    options = {"stream": True, "stream_options": {"include_usage": True}}
-    chat = events_of(http.post("/v1/chat/completions", json={**CHAT, **options, "logprobs": True}))
-    assert len(chat) >= 3
-    for event in chat:
-        check(event, "CreateChatCompletionStreamResponse")
-    text = events_of(http.post("/v1/completions", json={"prompt": "Once", "max_tokens": 5, **options}))
-    for event in text:
-        check(event, "CreateCompletionResponse")
-
-
-@needs_schemas
-def test_errors_fit_openais_schema(http):
+def test_errors_have_the_right_status(http):
     wrong = [
         http.post("/v1/chat/completions", content=b"{", headers={"Content-Type": "application/json"}),
         http.post("/v1/chat/completions", json={"messages": []}),
@@ -57,8 +24,7 @@ def test_errors_fit_openais_schema(http):
         http.post("/v1/completions", content=b"x", headers={"Content-Type": "text/plain"}),
     ]
     assert [r.status_code for r in wrong] == [400, 400, 400, 404, 404, 405, 415]
-    for r in wrong:
-        check(r.json(), "ErrorResponse")
+    assert all(r.json()["error"]["message"] for r in wrong)
 
 
 def test_a_body_that_is_too_large(http):

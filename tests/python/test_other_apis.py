@@ -1,7 +1,6 @@
 """The Responses and Messages APIs and embeddings, by their official clients."""
 
 import base64
-import json
 import math
 import struct
 
@@ -9,7 +8,6 @@ import anthropic
 import httpx
 import openai
 import pytest
-import schemas
 
 QUESTION = "Tell me a short story about a fox."
 GREEDY = {"extra_body": {"temperature": 0}}  # the package has no argument for it any more
@@ -17,8 +15,8 @@ CHAT = [{"role": "user", "content": QUESTION}]
 
 
 @pytest.fixture
-def claude(server):
-    return anthropic.Anthropic(base_url=server.url, api_key="none", max_retries=0, timeout=300)
+def claude(url):
+    return anthropic.Anthropic(base_url=url, api_key="none", max_retries=0, timeout=300)
 
 
 def chat_text(client, model, **options):
@@ -60,17 +58,6 @@ def test_a_streamed_response(client, model):
     assert kinds[:2] == ["response.created", "response.in_progress"]
     assert kinds[-1] in ("response.completed", "response.incomplete")
     assert numbers == sorted(numbers)
-
-
-@schemas.needs_schemas
-def test_responses_match_the_description(server, http):
-    body = {"input": QUESTION, "max_output_tokens": 8, "temperature": 0}
-    schemas.check(http.post("/v1/responses", json=body).json(), "Response")
-    with http.stream("POST", "/v1/responses", json={**body, "stream": True}) as answer:
-        events = [json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: ")]
-    assert len(events) > 6
-    for event in events:
-        schemas.check(event, "ResponseStreamEvent")
 
 
 def test_what_responses_refuse(client, model):
@@ -127,9 +114,7 @@ def test_embeddings_of_ids_means_and_fewer_dimensions(client, model, http):
     assert one == pytest.approx(same, abs=1e-6)
 
 
-@schemas.needs_schemas
-def test_embeddings_match_the_description_and_refuse(http):
-    schemas.check(http.post("/v1/embeddings", json={"input": "x"}).json(), "CreateEmbeddingResponse")
+def test_what_embeddings_refuse(http):
     for body in (
         {},
         {"input": []},
