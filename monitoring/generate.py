@@ -275,8 +275,8 @@ def gpu():
         (
             "Transfers",
             [
-                panel("PCIe", "Bps", "Bytes per second sent and received.", {f"sent {name}": f"rate(DCGM_FI_PROF_PCIE_TX_BYTES{{{GPU}}}{RATE})", f"received {name}": f"rate(DCGM_FI_PROF_PCIE_RX_BYTES{{{GPU}}}{RATE})"}, width=12),
-                panel("NVLink", "MBs", "Bandwidth over all links.", {name: f"rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL{{{GPU}}}{RATE})"}, width=12),
+                panel("PCIe", "Bps", "Bytes per second sent and received, headers included.", {f"{way} {name}": f"DCGM_FI_PROF_PCIE_{x}_BYTES{{{GPU}}}" for way, x in (("sent", "TX"), ("received", "RX"))}, width=12),
+                panel("NVLink", "Bps", "Bytes per second sent and received over all links.", {f"{way} {name}": f"DCGM_FI_PROF_NVLINK_{x}_BYTES{{{GPU}}}" for way, x in (("sent", "TX"), ("received", "RX"))}, width=12),
             ],
         ),
         (
