@@ -13,7 +13,8 @@ build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
   rustc-web cargo-web)
 tests=(libgtest-dev libgmock-dev clang-format-19 clang-tidy-19 shellcheck rustfmt-web rust-web-clippy python3-venv nodejs
   pocl-opencl-icd ocl-icd-libopencl1 libxgboost0 prometheus qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-  chromium fonts-dejavu-core buildah mmdebstrap git-lfs docker-compose)
+  chromium fonts-dejavu-core buildah mmdebstrap git-lfs docker-compose
+  prometheus-alertmanager nginx-light haproxy systemd)
 
 wanted=("${build[@]}")
 if [ "${1:-build}" = test ]; then

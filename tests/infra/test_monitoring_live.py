@@ -41,7 +41,10 @@ def prometheus_config(targets):
     config["global"].update(scrape_interval="1s", scrape_timeout="1s", evaluation_interval="1s")
     del config["alerting"]
     config["scrape_configs"] = [
-        {**{k: v for k, v in job.items() if k != "dns_sd_configs"}, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+        {
+            **{k: v for k, v in job.items() if k != "dns_sd_configs"},
+            "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
+        }
         for job in config["scrape_configs"]
         if (port := targets.get(job["job_name"]))
     ]
@@ -61,7 +64,9 @@ def leave_early(url):
 def some_load(url):
     """Good answers, repeated prompts, refusals, clients that leave, more than the server takes at once."""
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        codes = [f.result().status_code for f in [pool.submit(ask, url, ignore_eos=True, max_tokens=200) for _ in range(12)]]
+        codes = [
+            f.result().status_code for f in [pool.submit(ask, url, ignore_eos=True, max_tokens=200) for _ in range(12)]
+        ]
     assert set(codes) == {200, 429}, codes
     for seed in range(3):
         assert ask(url, seed=seed).status_code == 200
