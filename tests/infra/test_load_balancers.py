@@ -14,7 +14,11 @@ import pytest
 from conftest import need_tool, read
 from live import Program, free_port, serve, wait_for
 
-STORY = {"messages": [{"role": "user", "content": "Tell me a story about a fox"}], "max_tokens": 120, "ignore_eos": True}
+STORY = {
+    "messages": [{"role": "user", "content": "Tell me a story about a fox"}],
+    "max_tokens": 120,
+    "ignore_eos": True,
+}
 DRAIN_DELAY_S = 2
 
 

@@ -1,10 +1,12 @@
 """monitoring/, docs/runbooks: the tools' own checks, and what rules, boards and compose files have to be."""
 
 import json
+import os
 import re
 import subprocess
 
 import pytest
+import yaml
 from conftest import ROOT, need_tool, read, read_yaml
 
 MONITORING = ROOT / "monitoring"
@@ -150,13 +152,25 @@ def test_services_are_pinned_limited_and_mounted_from_what_is_here(file):
     for name, service in file["services"].items():
         image = service["image"]
         assert ":" in image.rsplit("/", 1)[-1], f"{name}: {image} has no tag"
-        assert not image.endswith(":latest") or image.startswith("ghcr.io/your-org/mlc-llm"), f"{name}: {image}"
+        assert "latest" not in image or image == "${MLC_IMAGE:-ghcr.io/your-org/mlc-llm:latest}", f"{name}: {image}"
         assert service.get("mem_limit"), f"{name} has no limit of memory"
         assert service["restart"] == "unless-stopped", name
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             if source.startswith("./") and source != "./models":
                 assert (ROOT / source).exists(), f"{name}: {source}"
+
+
+@pytest.mark.parametrize("beside", ["docker-compose.prod.yml", "docker-compose.scale.yml"])
+def test_compose_reads_it(beside):
+    command = [need_tool("docker-compose"), "-f", beside, "-f", "docker-compose.monitoring.yml", "config"]
+    env = {**os.environ, "GRAFANA_ADMIN_PASSWORD": "x"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "WARNING" not in done.stderr, done.stderr
+    assert {"prometheus", "alertmanager", "grafana"} < set(yaml.safe_load(done.stdout)["services"])
+    del env["GRAFANA_ADMIN_PASSWORD"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "set GRAFANA_ADMIN_PASSWORD" in done.stderr, "Grafana has a password of its own"
 
 
 def test_a_server_has_time_to_drain():
