@@ -15,8 +15,8 @@ import time
 import httpx
 from conftest import ROOT
 
-os.environ.setdefault("MLC_LLM_BIN", str(ROOT / "build/release/bin/mlc_llm"))
-os.environ.setdefault("MLC_TEST_MODEL", str(ROOT / "models/demo"))
+BIN = os.environ.setdefault("MLC_LLM_BIN", str(ROOT / "build/release/bin/mlc_llm"))
+MODEL = os.environ.setdefault("MLC_TEST_MODEL", str(ROOT / "models/demo"))
 sys.path.append(str(ROOT / "tests/cli"))
 Server = importlib.import_module("server").Server  # tests/cli/server.py reads the two variables above
 
@@ -49,7 +49,7 @@ def answers(url):
 
 def serve(log, *options, env=None):
     """A `mlc_llm serve` of the demo model that is ready."""
-    server = Server(HOME, os.environ["MLC_TEST_MODEL"], *options, log=log, env=env)
+    server = Server(HOME, MODEL, *options, log=log, env=env)
     server.url = f"http://127.0.0.1:{server.port}"
     wait_for(lambda: answers(server.url + "/health/ready"), "mlc_llm serve")
     return server
