@@ -24,6 +24,7 @@ TYPES = {
     ("v1", "ConfigMap"): "kubernetes-models/v1/ConfigMap",
     ("v1", "Namespace"): "kubernetes-models/v1/Namespace",
     ("v1", "PersistentVolumeClaim"): "kubernetes-models/v1/PersistentVolumeClaim",
+    ("v1", "Pod"): "kubernetes-models/v1/Pod",
     ("v1", "Service"): "kubernetes-models/v1/Service",
     ("v1", "ServiceAccount"): "kubernetes-models/v1/ServiceAccount",
     ("apps/v1", "Deployment"): "kubernetes-models/apps/v1/Deployment",

@@ -77,6 +77,16 @@ def test_components_have_their_types(tmp_path):
     assert type_errors([read_yaml(f"deploy/k8s/components/{n}.yaml") for n in names], tmp_path) == ""
 
 
+def test_the_pod_that_loads_models_is_restricted_and_typed(tmp_path):
+    pod = read_yaml("deploy/k8s/load-model.yaml")
+    assert type_errors([pod], tmp_path) == ""
+    (container,) = pod["spec"]["containers"]
+    assert container["securityContext"] == RESTRICTED and pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    server = only(overlay("prod"), "Deployment")["spec"]["template"]["spec"]
+    assert pod["spec"]["securityContext"]["fsGroup"] == server["securityContext"]["fsGroup"]
+    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "mlc-llm-models"
+
+
 def test_unknown_keys_and_wrong_types_are_found(tmp_path):
     docs = [d for d in overlay("prod") if d["kind"] in {"Deployment", "HorizontalPodAutoscaler", "ServiceMonitor"}]
     docs += [d for d in overlay("multi-node") if d["kind"] == "LeaderWorkerSet"]
