@@ -201,6 +201,22 @@ def test_what_the_server_writes_has_a_place(name):
             )
 
 
+def test_servers_wait_for_a_whole_model(tmp_path):
+    (pod,) = servers(overlay("prod"))
+    (init,) = pod["spec"]["initContainers"]
+    (tmp_path / "sleep").write_text('#!/bin/sh\necho slept >>"$LOG"\n')
+    (tmp_path / "sleep").chmod(0o755)
+    log, model = tmp_path / "log", tmp_path / "model"
+    model.mkdir()
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(log), "MLC_MODEL_PATH": str(model)}
+    command = init["command"] + init["args"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1 and str(model) in done.stderr
+    assert len(log.read_text().splitlines()) * 5 == 1800, "it waits for half an hour"
+    (model / ".complete").touch()
+    assert subprocess.run(command, env=env, check=False, timeout=60).returncode == 0
+
+
 @everywhere
 def test_names_meet(name):
     docs = documents(name)
