@@ -130,17 +130,15 @@ def attribute(path, name):
     return done.stdout.rsplit(": ", 1)[1].strip()
 
 
-def test_lfs_takes_large_fixtures_and_not_the_demo_model():
-    assert attribute("tests/fixtures/models/large/model.safetensors", "filter") == "lfs"
-    assert attribute("tests/fixtures/datasets/x.parquet", "filter") == "lfs"
-    for path in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
-        "\n"
-    ):
-        if path and path.startswith(("models/", "tests/fixtures/")):
-            if attribute(path, "filter") == "lfs":
-                assert read(path).startswith("version https://git-lfs"), f"{path} is in LFS by name but not in truth"
+def test_lfs_takes_what_is_meant_for_it():
+    assert attribute("tests/fixtures/models/lfs/large/model.safetensors", "filter") == "lfs"
+    assert attribute("tests/fixtures/datasets/lfs/x.parquet", "filter") == "lfs"
     assert attribute("models/demo/model.safetensors", "filter") == "unspecified"
     assert attribute("models/demo/model.safetensors", "text") == "unset", "line ends would be changed in it"
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    for path in files:
+        if path.startswith(("models/", "tests/fixtures/")) and attribute(path, "filter") == "lfs":
+            assert read(path).startswith("version https://git-lfs"), f"{path} is in LFS by name but not in truth"
 
 
 def test_lfs_pull_works(tmp_path):
