@@ -15,9 +15,11 @@ constexpr Knob kKnobs[] = {
     {"MLC_LOG", "",
      "Log level: trace, debug, info, warn, error or off. Unset: warn for commands that talk to a person, info for the "
      "server."},
+    {"MLC_DEBUG", "0", "1: the log level is debug; `MLC_LOG` wins."},
     {"MLC_LLM_HOME", "",
      "Where compiled models, packed weights and downloads are cached. Unset: `$XDG_CACHE_HOME/mlc_llm`, else "
      "`~/.cache/mlc_llm`."},
+    {"MLC_MODEL_PATH", "", "What `mlc_llm serve` serves when it is given no model."},
     {"MLC_THREADS", "0",
      "Worker threads; 0: one per physical performance core that this process may use (CPU affinity and cgroup quota). "
      "`--threads` wins."},

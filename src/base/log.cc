@@ -2,16 +2,22 @@
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 
-#include <cstdlib>
 #include <memory>
+#include <string>
+
+#include "base/knobs.h"
 
 namespace mlc::log {
 
 void init(spdlog::level::level_enum default_level) {
   auto logger = std::make_shared<spdlog::logger>("mlc", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_pattern("%^%l%$ %v");
-  const char* wanted = std::getenv("MLC_LOG");
-  logger->set_level(wanted != nullptr && *wanted != '\0' ? spdlog::level::from_str(wanted) : default_level);
+  const std::string wanted = knob("MLC_LOG");
+  if (!wanted.empty()) {
+    logger->set_level(spdlog::level::from_str(wanted));
+  } else {
+    logger->set_level(knob("MLC_DEBUG") == "1" ? spdlog::level::debug : default_level);
+  }
   spdlog::set_default_logger(std::move(logger));
 }
 

@@ -221,8 +221,8 @@ std::string default_name(const std::string& model) {
 
 }  // namespace
 
-CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags) {
-  auto* model = app.add_option("model", flags.model.model, "Hugging Face directory or MLC model directory")->required();
+CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags, const std::string& names) {
+  auto* model = app.add_option(names, flags.model.model, "Hugging Face directory or MLC model directory")->required();
   app.add_option("--model-lib", flags.model.model_lib, "Compiled library; default: compiled as needed and cached");
   app.add_option("--quantization", flags.model.quantization,
                  "How to store a Hugging Face model's weights; default: q4f16_1 above 100 M parameters, full precision "

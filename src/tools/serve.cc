@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/event_log.h"
+#include "base/knobs.h"
 #include "base/log.h"
 #include "compiler/build_id.h"
 #include "engine/cpu_runner.h"
@@ -133,8 +134,9 @@ Result<int> run_server(Options o) {
   MLC_TRY(o.server.cors.origins, string_list("--allow-origins", o.origins));
   MLC_TRY(o.server.cors.methods, string_list("--allow-methods", o.methods));
   MLC_TRY(o.server.cors.headers, string_list("--allow-headers", o.headers));
+  if (o.load.model.model.empty() && o.more_models.empty()) o.load.model.model = knob("MLC_MODEL_PATH");
   const std::vector<std::string> paths = model_paths(o);
-  if (paths.empty()) return error("no model is given: mlc_llm serve MODEL, or --model MODEL");
+  if (paths.empty()) return error("no model is given: mlc_llm serve MODEL, --model MODEL, or $MLC_MODEL_PATH");
   if (paths.size() > 1 && !(o.load.served_model_name.empty() && o.load.model.model_lib.empty())) {
     return error("--served-model-name and --model-lib are for one model; {} are given", paths.size());
   }

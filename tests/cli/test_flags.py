@@ -160,3 +160,10 @@ def test_overrides(home, story, tmp_path):
 
 def test_chunks_do_not_change_the_answer(home, story):
     assert story_text(home, MODEL, "--overrides", "prefill_chunk_size=7") == story
+
+
+def test_debug_logs(home):
+    ask = ["chat", MODEL, "--prompt", "Hi", "--max-tokens", 1]
+    assert "debug" not in ok(home, *ask).err
+    assert re.search(r"^debug \d+ workers", ok(home, *ask, env={"MLC_DEBUG": "1"}).err, re.MULTILINE)
+    assert "debug" not in ok(home, *ask, env={"MLC_DEBUG": "1", "MLC_LOG": "warn"}).err
