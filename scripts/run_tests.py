@@ -126,6 +126,9 @@ def main():
     if args.what == "all" and wanted("infra"):
         report = build / "infra.xml"
         run_junit("infra", ["tests/infra/run.sh", f"--junitxml={report}"], report, env, totals)
+    if args.what == "all" and wanted("image"):
+        report = build / "image.xml"
+        run_junit("image", ["tests/images/run.sh", f"--junitxml={report}"], report, env, totals)
     if args.what == "all" and wanted("cli"):
         report = build / "cli.xml"
         run_junit("cli", ["tests/cli/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
