@@ -32,7 +32,8 @@ struct LoadFlags {
 };
 
 // The flags of LoadFlags that every command with an engine has.
-CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags, const std::string& names = "model");  // the model argument, required
+CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags,
+                            const std::string& names = "model");  // the model argument, required
 
 // --tool-call-parser and --reasoning-parser, for commands that serve an API.
 void add_answer_flags(CLI::App& app, LoadFlags& flags);
