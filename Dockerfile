@@ -53,8 +53,8 @@ COPY build/packed /opt/mlc_llm
 FROM builder AS wheel
 ARG CCACHE_DIR=/root/.cache/ccache
 RUN --mount=type=cache,target=/root/.cache/ccache --mount=type=cache,target=/root/.cargo/registry \
-    apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/* && \
-    CCACHE_DIR=${CCACHE_DIR} make wheel WHEEL_DIR=/wheels
+    apt-get update -q && apt-get install -y -q --no-install-recommends python3-pip python3-venv && \
+    rm -rf /var/lib/apt/lists/* && CCACHE_DIR=${CCACHE_DIR} python3 -m pip wheel --no-deps --wheel-dir /wheels ./python
 
 
 # ---- test: fails to build when a unit test fails
