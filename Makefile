@@ -108,6 +108,17 @@ build-dev: ## Image mlc-llm:dev
 build-prod: ## Image mlc-llm:prod, also latest; VARIANT=cuda|rocm|vulkan: mlc-llm:prod-VARIANT
 build-multi: ## Image mlc-llm:multi for amd64 and arm64, into build/mlc-llm-multi.tar
 
+##@ Deployment
+
+.PHONY: k8s-render dashboards
+k8s-render: ## Write what kustomize makes of deploy/k8s into build/k8s (kubectl 1.30 or newer)
+	@mkdir -p build/k8s
+	@for o in dev prod multi-node; do kubectl kustomize deploy/k8s/overlays/$$o >build/k8s/$$o.yaml || exit 1; done
+	@ls build/k8s/*.yaml
+
+dashboards: ## Write Grafana's dashboards, and the rules for Kubernetes, after a change in monitoring/
+	@python3 monitoring/generate.py
+
 ##@ Tidy
 
 clean: ## Remove build outputs
