@@ -25,11 +25,7 @@ class DotLegalizer : public LetHoister {
   }
 
  private:
-  bool has(const char* instruction) const {
-    const HwInstruction* hw = find_instruction(instruction);
-    MLC_CHECK(hw, "no instruction {}", instruction);
-    return target_.is_cpu() && feature_satisfied(hw->feature, [&](std::string_view f) { return target_.has(f); });
-  }
+  bool has(const char* instruction) const { return has_instruction(target_, instruction); }
 
   // Lanes begin … begin+lanes-1 of e.
   static Expr slice(const Expr& e, int begin, int lanes) {
@@ -129,6 +125,12 @@ class DotLegalizer : public LetHoister {
 };
 
 }  // namespace
+
+bool has_instruction(const target::Target& target, const char* instruction) {
+  const HwInstruction* hw = find_instruction(instruction);
+  MLC_CHECK(hw, "no instruction {}", instruction);
+  return target.is_cpu() && feature_satisfied(hw->feature, [&](std::string_view f) { return target.has(f); });
+}
 
 PrimFunc legalize_dot(const PrimFunc& f, const target::Target& target) {
   PrimFunc result = f;

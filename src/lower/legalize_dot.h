@@ -19,6 +19,8 @@
 
 namespace mlc::lower {
 
+// Whether the CPU has this instruction of ir/intrinsics.h.
+bool has_instruction(const target::Target& target, const char* instruction);
 ir::PrimFunc legalize_dot(const ir::PrimFunc& f, const target::Target& target);
 
 }  // namespace mlc::lower

@@ -17,6 +17,7 @@
 #include "lower/lower_blocks.h"
 #include "lower/partition_loops.h"
 #include "lower/scalarize_vectors.h"
+#include "lower/sum_in_i16.h"
 #include "lower/unroll_loops.h"
 #include "lower/vectorize_loops.h"
 
@@ -115,6 +116,7 @@ const std::vector<Pass>& passes() {
       {"simplify_partitions", any_target<simplify_pass>, kGraph, true, kCpus, "drop empty tails"},
       {"vectorize_loops", any_target<vectorize_loops>, kGraph, false, kAll, "vectorized loops to vector code"},
       {"scalarize_vectors", scalarize_vectors, kGraph, false, kGpus, "vector code as the language has it"},
+      {"sum_in_i16", sum_in_i16, kGraph, true, kCpus, "sums of 4-bit products in 16 bits, widened once per group"},
       {"legalize_dot", legalize_dot, kGraph, false, kAll, "integer dot products as the target has them"},
       {"legalize_dtypes", legalize_dtypes, kGraph, false, kAll, "16-bit float arithmetic in f32"},
       {"expand_math", expand_math, kGraph, false, kCpus, "exp and its kin as polynomials"},

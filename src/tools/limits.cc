@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/knobs.h"
 #include "lower/pipeline.h"
+#include "lower/sum_in_i16.h"
 #include "runtime/device.h"
 #include "tools/limits_kernels.h"
 
@@ -38,7 +39,11 @@ std::string read_name(int streams, int prefetch) { return fmt::format("read_{}_{
 
 Result<std::unique_ptr<LimitsProbe>> LimitsProbe::create(const target::Target& target, ThreadPool& pool) {
   std::vector<Pattern> patterns;
-  ir::Module module{{dot_probe("dot_limit"), fma_probe("fma_limit"), bf16_probe("bf16_limit")}};
+  // A sum is as wide as a 512-bit register; what has narrower ones has fewer of them, too.
+  const int sums = std::clamp(kMaxAccumulators * target.vector_bits() / 512, 3, kMaxAccumulators);
+  const bool by_codes = lower::sums_in_i16(target);
+  ir::Module module{{by_codes ? codes_probe("dot_limit", sums) : dot_probe("dot_limit", sums),
+                     fma_probe("fma_limit", sums), bf16_probe("bf16_limit", sums)}};
   for (int streams : {1, 2, 4, 8}) {
     for (int prefetch : {0, 1024, 2048, 4096}) {
       patterns.push_back({streams, prefetch, nullptr, 0});
@@ -49,10 +54,12 @@ Result<std::unique_ptr<LimitsProbe>> LimitsProbe::create(const target::Target& t
   MLC_TRY(auto jit, codegen::JitLibrary::compile(module, target));
   std::unique_ptr<LimitsProbe> p(new LimitsProbe(std::move(jit), pool));
   const auto device = runtime::make_cpu_device();
-  const int64_t out_rows = std::max<int64_t>(kProbeBlocks, int64_t{kProbeAccumulators} * pool.num_workers());
+  const int64_t out_rows = std::max<int64_t>(kProbeBlocks, int64_t{sums} * pool.num_workers());
   MLC_TRY(p->data_, runtime::Tensor::create(device, DType::i32(), {kProbeBytes / 4}));
   MLC_TRY(p->out_, runtime::Tensor::create(device, DType::i32(), {out_rows, kProbeLanes}));
-  MLC_TRY(p->operands_, runtime::Tensor::create(device, DType::i32(), {2, kProbeLanes}));
+  MLC_TRY(p->operands_, runtime::Tensor::create(device, DType::i32(), {kProbeOperands, kProbeLanes}));
+  p->num_sums_ = sums;
+  p->dot_steps_ = by_codes ? kCodeSteps : 1;
   pool.run([&](int worker, int n) {  // by all, so that the pages lie near those that read them
     const int64_t words = kProbeBytes / 4, first = words * worker / n, last = words * (worker + 1) / n;
     std::fill(p->data_.as<int32_t>() + first, p->data_.as<int32_t>() + last, 1);
@@ -111,11 +118,12 @@ void LimitsProbe::round() {
   }
   patterns_[winner].wins += 1;
   read_.push_back(best / 1e9);
-  const double mul_adds = 1.0 * kProbeLanes * kProbeAccumulators * pool_.num_workers();
+  const double mul_adds = 1.0 * kProbeLanes * num_sums_ * pool_.num_workers();
   auto* words = operands_.as<int32_t>();
-  std::fill_n(words, 2 * kProbeLanes, 0x01010101);
-  int8_.push_back(compute_ops_per_s(dot_, 8 * mul_adds, dot_rounds_) / 1e12);
-  std::fill_n(operands_.as<float>(), 2 * kProbeLanes, 1e-3f);
+  std::fill_n(words, operands_.num_elements(), 0x01010101);
+  const double dots = mul_adds * static_cast<double>(dot_steps_);
+  int8_.push_back(compute_ops_per_s(dot_, 8 * dots, dot_rounds_) / 1e12);
+  std::fill_n(operands_.as<float>(), operands_.num_elements(), 1e-3f);
   std::fill_n(out_.as<float>(), out_.num_elements(), 1.0f);
   f32_.push_back(compute_ops_per_s(fma_, 2 * mul_adds, fma_rounds_) / 1e12);
   half_.push_back(compute_ops_per_s(bf16_, 4 * mul_adds, bf16_rounds_) / 1e12);

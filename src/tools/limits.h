@@ -49,6 +49,7 @@ class LimitsProbe {
   ThreadPool& pool_;
   std::vector<Pattern> patterns_;
   artifact::KernelFn dot_ = nullptr, fma_ = nullptr, bf16_ = nullptr;
+  int64_t num_sums_ = 0, dot_steps_ = 1;                       // of a round, see limits_kernels.h
   int64_t dot_rounds_ = 0, fma_rounds_ = 0, bf16_rounds_ = 0;  // of one call, so that it takes a few milliseconds
   runtime::Tensor data_, out_, operands_;
   std::vector<double> read_, int8_, f32_, half_;  // a value per round

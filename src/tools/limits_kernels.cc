@@ -15,14 +15,13 @@ constexpr int kUnroll = 4;  // vectors of a stream per loop iteration
 
 Expr lanes() { return ir::ramp(0, 1, static_cast<int>(kProbeLanes)); }
 
-// `step` maps an accumulator's value and the two operands to its next value.
-template <typename Step>
-ir::PrimFunc register_probe(const std::string& name, DType dtype, Step step) {
-  const DType vec = dtype.with_lanes(static_cast<int>(kProbeLanes));
+// `round` makes the statements of one round out of the buffers of operands and of sums, the number of the round.
+template <typename Round>
+ir::PrimFunc register_probe(const std::string& name, DType dtype, int num_sums, Round round) {
   const Var workers = ir::var("workers"), rounds = ir::var("rounds");
-  const Buffer in = ir::buffer("in", dtype, {2, kProbeLanes});
-  const Buffer out = ir::buffer("out", dtype, {workers, kProbeAccumulators, kProbeLanes});
-  const Buffer sums = ir::buffer("sums", dtype, {kProbeAccumulators, kProbeLanes}, ir::Scope::kLocal);
+  const Buffer in = ir::buffer("in", dtype, {kProbeOperands, kProbeLanes});
+  const Buffer out = ir::buffer("out", dtype, {workers, num_sums, kProbeLanes});
+  const Buffer sums = ir::buffer("sums", dtype, {num_sums, kProbeLanes}, ir::Scope::kLocal);
   ir::PrimFunc f;
   f.name = name;
   f.buffers = {in, out};
@@ -30,19 +29,32 @@ ir::PrimFunc register_probe(const std::string& name, DType dtype, Step step) {
   f.body = ir::for_(
       "w", 0, workers,
       [&](Var w) {
-        std::vector<Stmt> clear, add, write;
-        for (int i = 0; i < kProbeAccumulators; ++i) {
+        std::vector<Stmt> clear, write;
+        for (int i = 0; i < num_sums; ++i) {
           const Expr sum = ir::load(sums, {i, lanes()});
           clear.push_back(ir::store(sums, {i, lanes()}, ir::load(out, {w, i, lanes()})));
-          add.push_back(
-              ir::store(sums, {i, lanes()}, step(vec, sum, ir::load(in, {0, lanes()}), ir::load(in, {1, lanes()}))));
           write.push_back(ir::store(out, {w, i, lanes()}, sum));
         }
-        Stmt loop = ir::for_("r", 0, rounds, [&](Var) { return ir::seq(add); });
+        Stmt loop = ir::for_("r", 0, rounds, [&](Var r) { return round(in, sums, r); });
         return ir::allocate(sums, ir::seq({ir::seq(clear), loop, ir::seq(write)}));
       },
       ir::ForKind::kParallel);
   return f;
+}
+
+// Every round does the same: `step` maps a sum and the two operands to its next value.
+template <typename Step>
+ir::PrimFunc step_probe(const std::string& name, DType dtype, int num_sums, Step step) {
+  return register_probe(name, dtype, num_sums, [&](const Buffer& in, const Buffer& sums, const Var&) {
+    return ir::for_(
+        "i", 0, num_sums,
+        [&](Var i) {
+          const Expr sum = ir::load(sums, {i, lanes()});
+          return ir::store(sums, {i, lanes()},
+                           step(sum.dtype(), sum, ir::load(in, {0, lanes()}), ir::load(in, {1, lanes()})));
+        },
+        ir::ForKind::kUnrolled);
+  });
 }
 
 }  // namespace
@@ -87,17 +99,35 @@ ir::PrimFunc read_probe(const std::string& name, int streams, int prefetch_bytes
   return f;
 }
 
-ir::PrimFunc dot_probe(const std::string& name) {
-  return register_probe(name, DType::i32(),
-                        [](DType vec, Expr sum, Expr a, Expr b) { return ir::call(vec, "dot4_u7s8", {sum, a, b}); });
+ir::PrimFunc dot_probe(const std::string& name, int sums) {
+  return step_probe(name, DType::i32(), sums,
+                    [](DType vec, Expr sum, Expr a, Expr b) { return ir::call(vec, "dot4_u7s8", {sum, a, b}); });
 }
 
-ir::PrimFunc fma_probe(const std::string& name) {
-  return register_probe(name, DType::f32(), [](DType, Expr sum, Expr a, Expr b) { return ir::fma(a, b, sum); });
+ir::PrimFunc codes_probe(const std::string& name, int num_sums) {
+  constexpr int64_t kSets = 2;  // of codes, used in turn
+  static_assert(kSets * kCodeSteps + kMaxAccumulators <= kProbeOperands);
+  return register_probe(name, DType::i32(), num_sums, [&](const Buffer& in, const Buffer& sums, const Var& r) {
+    const auto step = [&](const Var& s, const Var& i) {
+      const Expr sum = ir::load(sums, {i, lanes()});
+      const Expr codes =
+          ir::load(in, {ir::floormod(r, kSets) * kCodeSteps + s, lanes()}) & ir::imm(sum.dtype(), 0x0f0f0f0f);
+      const Expr x = ir::load(in, {Expr(i) + kSets * kCodeSteps, lanes()});
+      return ir::store(sums, {i, lanes()}, ir::call(sum.dtype(), "dot4_u7s8", {sum, codes, x}));
+    };
+    const auto unrolled = ir::ForKind::kUnrolled;
+    return ir::for_(
+        "s", 0, kCodeSteps,
+        [&](Var s) { return ir::for_("i", 0, num_sums, [&](Var i) { return step(s, i); }, unrolled); }, unrolled);
+  });
 }
 
-ir::PrimFunc bf16_probe(const std::string& name) {
-  return register_probe(name, DType::f32(), [](DType vec, Expr sum, Expr a, Expr b) {
+ir::PrimFunc fma_probe(const std::string& name, int sums) {
+  return step_probe(name, DType::f32(), sums, [](DType, Expr sum, Expr a, Expr b) { return ir::fma(a, b, sum); });
+}
+
+ir::PrimFunc bf16_probe(const std::string& name, int sums) {
+  return step_probe(name, DType::f32(), sums, [](DType vec, Expr sum, Expr a, Expr b) {
     const DType words = DType::u32().with_lanes(vec.lanes);
     return ir::call(vec, "dot2_bf16", {sum, ir::reinterpret(words, a), ir::reinterpret(words, b)});
   });

@@ -1,0 +1,167 @@
+#include "lower/sum_in_i16.h"
+
+#include <numeric>
+#include <optional>
+
+#include "ir/intrinsics.h"
+#include "ir/visit.h"
+#include "lower/legalize_dot.h"
+
+namespace mlc::lower {
+
+using namespace ir;  // NOLINT: a pass is written in the IR's words
+
+namespace {
+
+constexpr int kWidth = 8;        // i32 lanes of a 256-bit register
+constexpr int64_t kMaxSums = 8;  // registers for sums; as many hold weights, inputs and products
+constexpr int64_t kMaxI16 = 32767;
+
+// for … unrolled: for … unrolled: store, with constant extents.
+struct Nest {
+  std::vector<For> loops;
+  Store store;
+};
+
+std::optional<Nest> unrolled_nest(const Stmt& s) {
+  Nest nest;
+  const Stmt* at = &s;
+  while (const For* f = as<For>(*at)) {
+    if (f->kind != ForKind::kUnrolled || !as_const_int(f->extent) || !f->annotations.empty()) return std::nullopt;
+    nest.loops.push_back(*f);
+    at = &f->body;
+  }
+  const Store* store = as<Store>(*at);
+  if (!store || store->predicate || nest.loops.empty()) return std::nullopt;
+  nest.store = *store;
+  return nest;
+}
+
+Stmt wrap(const std::vector<For>& loops, size_t first, Stmt body) {
+  for (size_t i = loops.size(); i-- > first;) {
+    For loop = loops[i];
+    loop.body = std::move(body);
+    body = make_stmt(std::move(loop));
+  }
+  return body;
+}
+
+// The largest byte that e can have, if it ends with a mask.
+int64_t largest_byte(const Expr& e) {
+  if (const auto* r = as<Reinterpret>(e)) return largest_byte(r->a);
+  const auto* b = as<Binary>(e);
+  if (!b || b->op != BinaryOp::kAnd) return 255;
+  const auto* all = as<Broadcast>(b->b);
+  const int64_t* mask = as_const_int(all ? all->a : b->b);
+  if (!mask) return 255;
+  int64_t largest = 0;
+  for (int shift = 0; shift < 32; shift += 8) largest = std::max(largest, (*mask >> shift) & 255);
+  return largest;
+}
+
+// Lanes begin … begin+kWidth-1 of e, computed narrow where that is possible: no wide vector is cut in the inner loop.
+Expr narrow(const Expr& e, int begin) {
+  const DType t = e.dtype().with_lanes(kWidth);
+  if (const auto* r = as<Ramp>(e)) return ramp(r->base + r->stride * imm(r->stride.dtype(), begin), r->stride, kWidth);
+  if (const auto* b = as<Broadcast>(e)) return broadcast(b->a, kWidth);
+  if (const auto* b = as<Binary>(e)) return binary(b->op, narrow(b->a, begin), narrow(b->b, begin));
+  if (const auto* c = as<Cast>(e)) return cast(t, narrow(c->a, begin));
+  if (const auto* r = as<Reinterpret>(e); r && r->a.dtype().lanes == e.dtype().lanes) {
+    return reinterpret(t, narrow(r->a, begin));
+  }
+  if (const auto* l = as<Load>(e); l && !l->predicate) {
+    std::vector<Expr> at;
+    for (const Expr& i : l->indices) at.push_back(i.dtype().lanes == 1 ? i : narrow(i, begin));
+    return load(l->buffer, std::move(at));
+  }
+  std::vector<int> lanes(kWidth);
+  std::iota(lanes.begin(), lanes.end(), begin);
+  return shuffle({e}, std::move(lanes));
+}
+
+class I16Summer : public Mutator {
+ public:
+  using Mutator::mutate;
+  Stmt mutate(const Stmt& s) override {
+    if (as<For>(s)) {
+      if (const auto nest = unrolled_nest(s); nest && fits(*nest)) return summed(*nest);
+    }
+    return Mutator::mutate(s);
+  }
+
+ private:
+  static const Call* dot(const Nest& n) {
+    const Call* c = as<Call>(n.store.value);
+    return c && c->intrinsic == "dot4_u7s8" ? c : nullptr;
+  }
+
+  // The outermost loop is the sum's, its store adds to what it loads, and no sum of the loop leaves 16 bits.
+  static bool fits(const Nest& n) {
+    const Call* c = dot(n);
+    if (!c || n.store.value.dtype().lanes % kWidth != 0) return false;
+    const auto* old = as<Load>(c->args[0]);
+    if (!old || old->buffer != n.store.buffer || old->predicate) return false;
+    for (size_t i = 0; i < old->indices.size(); ++i) {
+      if (!equal(old->indices[i], n.store.indices[i]) || uses_var(n.store.indices[i], n.loops[0].var)) return false;
+    }
+    return *as_const_int(n.loops[0].extent) * 2 * largest_byte(c->args[1]) * 128 <= kMaxI16;
+  }
+
+  static Stmt summed(const Nest& n) {
+    const int halves = n.store.value.dtype().lanes / kWidth;
+    int64_t sums = 1;
+    for (size_t i = 1; i < n.loops.size(); ++i) sums *= *as_const_int(n.loops[i].extent);
+    if (sums * halves <= kMaxSums) return part(n, 0, halves);
+    std::vector<Stmt> parts;
+    for (int h = 0; h < halves; ++h) parts.push_back(refresh(part(n, h, h + 1)));
+    return seq(std::move(parts));
+  }
+
+  // Halves first … end-1 of all sums.
+  static Stmt part(const Nest& n, int first, int end) {
+    const Call* c = dot(n);
+    const DType i16 = DType::i16().with_lanes(2 * kWidth), i32 = DType::i32().with_lanes(kWidth);
+    std::vector<Expr> shape, at;
+    for (size_t i = 1; i < n.loops.size(); ++i) {
+      shape.push_back(n.loops[i].extent);
+      at.push_back(Expr(n.loops[i].var) - n.loops[i].min);
+    }
+    shape.insert(shape.end(), {Expr(end - first), Expr(2 * kWidth)});
+    at.resize(at.size() + 2);
+    const Buffer pairs = buffer("pairs", DType::i16(), shape, Scope::kLocal);
+    std::vector<Stmt> clear, add, widen;
+    for (int h = first; h < end; ++h) {
+      const int begin = h * kWidth;
+      at[at.size() - 2] = h - first;
+      at.back() = ramp(0, 1, 2 * kWidth);
+      const Expr products = call(i16, "x86.pmaddubsw.256",
+                                 {reinterpret(DType::u8().with_lanes(4 * kWidth), narrow(c->args[1], begin)),
+                                  reinterpret(DType::i8().with_lanes(4 * kWidth), narrow(c->args[2], begin))});
+      clear.push_back(store(pairs, at, imm(i16, 0)));
+      add.push_back(store(pairs, at, load(pairs, at) + products));
+      std::vector<Expr> to;
+      for (const Expr& i : n.store.indices) to.push_back(i.dtype().lanes == 1 ? i : narrow(i, begin));
+      widen.push_back(store(n.store.buffer, to,
+                            load(n.store.buffer, to) + call(i32, "x86.pmaddwd.256", {load(pairs, at), imm(i16, 1)})));
+    }
+    // refresh: the same loops, three times.
+    return allocate(pairs, seq({refresh(wrap(n.loops, 1, seq(std::move(clear)))), wrap(n.loops, 0, seq(std::move(add))),
+                                refresh(wrap(n.loops, 1, seq(std::move(widen))))}));
+  }
+};
+
+}  // namespace
+
+bool sums_in_i16(const target::Target& target) {
+  return has_instruction(target, "x86.pmaddubsw.256") && !has_instruction(target, "x86.vpdpbusd.256") &&
+         !has_instruction(target, "x86.vpdpbusd.512");
+}
+
+PrimFunc sum_in_i16(const PrimFunc& f, const target::Target& target) {
+  if (!sums_in_i16(target)) return f;
+  PrimFunc result = f;
+  result.body = I16Summer().mutate(f.body);
+  return result;
+}
+
+}  // namespace mlc::lower
