@@ -3,7 +3,8 @@
 //   ### name of the case
 //   engine: {"reply": "Hi there", "ends": true, "context": 64, "tokenizer": true, "template": true}   (all optional)
 //           "tools" and "reasoning" name formats of answers; "jinja": "tools" is a template that shows tools, and what
-//           follows "tools" is put at its end; "usage": false leaves the counts out of the comparison
+//           follows "tools" is put at its end; "usage": false leaves the counts out of the comparison; "obeys": true
+//           ends an answer with an error where the reply leaves the form that the request asks for
 //   POST chat                          or: completion, responses, messages
 //   {"messages": [...]}                the body, any number of lines
 //   --- 200
@@ -88,6 +89,7 @@ ModelList make_models(const OrderedJson& o) {
   options.tokens_per_event = o.value("tokens_per_event", 1);
   options.cached_tokens = o.value("cached_tokens", 0);
   options.counts_up = o.value("counts_up", false);
+  options.obeys = o.value("obeys", false);
   ServedModel model = toy_model("toy", std::make_shared<ScriptedEngine>(options));
   model.system_prompt = o.value("system_prompt", "");
   if (const std::string jinja = o.value("jinja", ""); jinja.starts_with("tools")) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "protocol/call_constraint.h"
+
 namespace mlc::protocol {
 namespace {
 
@@ -46,16 +48,20 @@ Generation::~Generation() {
 
 ApiResult<std::unique_ptr<Generation>> Generation::start(Model model, const ChatRequest& request, Notify notify) {
   if (auto e = check_ids(*model, request.params)) return *e;
-  if (request.tools.must_call()) {
-    return unsupported("tool_choice", "'tool_choice' can be \"none\" or \"auto\" in this version.");
-  }
   std::string prompt;
   MLC_TRY(auto ids, encode_chat(*model, request, &prompt));
   std::unique_ptr<Generation> g(new Generation(model, request.params, true));
   g->shape_.legacy_calls = request.tools.legacy;
-  if (auto e = compile_grammar(*model, &g->params_)) return *e;
+  g->shape_.named_call = request.tools.choice.mode == ToolChoice::Mode::kNamed;
+  g->add_ends(request);
+  const text::ToolFormat* calls = &tool_format(*model);
+  if (request.tools.must_call()) {
+    MLC_TRY(calls, constrain_calls(*model, request, prompt, &g->params_));
+  } else if (auto e = compile_grammar(*model, &g->params_)) {
+    return *e;
+  }
   g->add_prompt(std::move(ids), nullptr, false);
-  if (MessageParser::needed(*model, request)) g->parse_answers(request, prompt);
+  if (MessageParser::needed(*model, request)) g->parse_answers(request, prompt, *calls);
   if (auto e = g->submit(false, std::move(notify))) return *e;
   return g;
 }
@@ -100,18 +106,24 @@ void Generation::add_prompt(std::vector<int32_t> ids, const std::string* text, b
   prompts_.push_back(std::move(prompt));
 }
 
-void Generation::parse_answers(const ChatRequest& request, const std::string& prompt) {
+// Tokens that end answers in the model's format of calls.
+void Generation::add_ends(const ChatRequest& request) {
+  const AnswerFormat& answers = model_->answers;
+  const bool parsed =
+      MessageParser::needed(*model_, request) && text::needs_parsing(answers.format, request.tools.offered());
+  if (!parsed || params_.ignore_eos) return;
+  params_.stop_token_ids.insert(params_.stop_token_ids.end(), answers.ends.begin(), answers.ends.end());
+}
+
+void Generation::parse_answers(const ChatRequest& request, const std::string& prompt, const text::ToolFormat& calls) {
   const AnswerFormat& answers = model_->answers;
   std::vector<int32_t> marks = answers.reasoning_marks;
   const bool tools = text::needs_parsing(answers.format, request.tools.offered());
   if (tools) marks.insert(marks.end(), answers.tool_marks.begin(), answers.tool_marks.end());
-  if (tools && !params_.ignore_eos) {
-    params_.stop_token_ids.insert(params_.stop_token_ids.end(), answers.ends.begin(), answers.ends.end());
-  }
   if (answers.format.reasoning) usage_.reasoning_tokens = 0;
   for (Choice& choice : choices_) {
     choice.text = ChoiceText(*model_, params_, false, 0, marks);
-    choice.parser.emplace(*model_, request, prompt);
+    choice.parser.emplace(*model_, request, prompt, calls);
   }
 }
 

@@ -81,7 +81,8 @@ class Generation {
   void add_prompt(std::vector<int32_t> ids, const std::string* text, bool echo);
   std::optional<ApiError> submit(bool echo, Notify notify);
   void feed(size_t index, const engine::Output& output);
-  void parse_answers(const ChatRequest& request, const std::string& prompt);
+  void add_ends(const ChatRequest& request);
+  void parse_answers(const ChatRequest& request, const std::string& prompt, const text::ToolFormat& calls);
   void parse(Choice* choice, Piece* piece);
   bool ready_to_open(const Choice& choice) const;
   Piece opening(const Choice& choice) const;

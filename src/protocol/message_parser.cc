@@ -15,11 +15,11 @@ std::string random_id(int length) {
   return id;
 }
 
-text::OutputParserOptions parser_options(const ServedModel& model, const ChatRequest& request,
-                                         std::string_view prompt) {
+text::OutputParserOptions parser_options(const ServedModel& model, const ChatRequest& request, std::string_view prompt,
+                                         const text::ToolFormat& calls) {
   text::OutputParserOptions o;
   o.format = model.answers.format;
-  o.format.tools = &tool_format(model);
+  o.format.tools = &calls;
   if (request.tools.offered()) o.tools = request.tools.tools;
   o.reasoning_open = o.format.reasoning && text::reasoning_is_open(*o.format.reasoning, prompt);
   return o;
@@ -32,11 +32,12 @@ const text::ToolFormat& tool_format(const ServedModel& model) {
   return model.answers.format.tools ? *model.answers.format.tools : *plain;
 }
 
-MessageParser::MessageParser(const ServedModel& model, const ChatRequest& request, std::string_view prompt)
-    : parser_(parser_options(model, request, prompt)),
+MessageParser::MessageParser(const ServedModel& model, const ChatRequest& request, std::string_view prompt,
+                             const text::ToolFormat& calls)
+    : parser_(parser_options(model, request, prompt, calls)),
       parallel_(request.tools.parallel),
       include_reasoning_(request.include_reasoning),
-      id_length_(tool_format(model).id_length) {}
+      id_length_(calls.id_length) {}
 
 bool MessageParser::needed(const ServedModel& model, const ChatRequest& request) {
   return request.tools.offered() || text::needs_parsing(model.answers.format, false);

@@ -1,6 +1,6 @@
 // The text of a chat answer, taken apart as the request and the model ask for: content, reasoning, calls of tools.
 //
-//   MessageParser parser(model, request, prompt_text);
+//   MessageParser parser(model, request, prompt_text, tool_format(model));
 //   parser.apply(&piece);       // the text of a piece becomes what it means; the last piece has a finish reason
 //   parser.enough()             // one call was asked for, and it is complete: nothing more is needed
 //
@@ -20,7 +20,9 @@ namespace mlc::protocol {
 
 class MessageParser {
  public:
-  MessageParser(const ServedModel& model, const ChatRequest& request, std::string_view prompt);
+  // `calls`: the format in which calls come.
+  MessageParser(const ServedModel& model, const ChatRequest& request, std::string_view prompt,
+                const text::ToolFormat& calls);
 
   // Whether answers to such a request need one at all.
   static bool needed(const ServedModel& model, const ChatRequest& request);

@@ -1,6 +1,8 @@
 // The answer half of messages_api.h.
 #include "protocol/messages_api.h"
 
+#include <algorithm>
+
 namespace mlc::protocol {
 namespace {
 
@@ -86,7 +88,9 @@ class MessagesAnswer final : public ItemAnswer {
   }
   std::string stop_reason() const {
     if (finish_reason() == "length") return "max_tokens";
-    return finish_reason() == "tool_calls" ? "tool_use" : "end_turn";
+    const bool calls = std::any_of(items().begin(), items().end(),
+                                   [](const AnswerItem& item) { return item.kind == AnswerItem::kCall; });
+    return calls ? "tool_use" : "end_turn";
   }
 
   const std::string id_;

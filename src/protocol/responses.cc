@@ -58,7 +58,7 @@ OrderedJson Usage::json() const {
 const char* finish_name(const ChoiceShape& shape, const Piece& piece) {
   // Errors and cancellations end a response with an error, never with a finish reason.
   if (piece.finish == engine::FinishReason::kLength) return "length";
-  return !piece.called ? "stop" : shape.legacy_calls ? "function_call" : "tool_calls";
+  return !piece.called || shape.named_call ? "stop" : shape.legacy_calls ? "function_call" : "tool_calls";
 }
 
 OrderedJson response_body(const ResponseHead& head, bool chat, bool chunk, OrderedJson choices) {

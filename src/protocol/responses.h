@@ -30,6 +30,7 @@ struct ChoiceShape {
   bool logprobs = false;
   bool token_ids = false;
   bool legacy_calls = false;  // function_call instead of tool_calls
+  bool named_call = false;    // tool_choice names the tool: OpenAI ends such an answer with "stop"
 };
 
 // "stop", "length", "tool_calls" ("function_call")

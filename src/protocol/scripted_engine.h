@@ -28,6 +28,7 @@ class ScriptedEngine : public engine::Engine {
     int tokens_per_event = 1;           // how many tokens one Output carries
     int64_t cached_tokens = 0;          // that the prefix cache is said to have had
     bool counts_up = false;             // choice c adds c to each token of the reply, and its tokens are c / 8 likelier
+    bool obeys = false;                 // a token that the request's constraint does not allow ends it with an error
   };
   static constexpr int32_t kBos = 256, kEos = 257, kVocab = 258;
 
@@ -50,6 +51,7 @@ class ScriptedEngine : public engine::Engine {
     r.on_output = std::move(on_output);
     for (int c = 0; c < r.request.num_choices; ++c) {
       r.choice = c;
+      if (options_.obeys && r.request.constraint) r.constraint = r.request.constraint->clone();
       running_.emplace(std::pair(last_id_, c), r);
     }
     wake_.notify_all();
@@ -89,6 +91,7 @@ class ScriptedEngine : public engine::Engine {
     engine::OutputCallback on_output;
     std::vector<int32_t> script;
     int64_t made = 0;
+    std::shared_ptr<engine::TokenConstraint> constraint{};  // where the choice stands in it
     bool cancelled = false;
   };
 
@@ -108,6 +111,15 @@ class ScriptedEngine : public engine::Engine {
     engine::TokenLogprob l{token, -0.25f * static_cast<float>(index + 1), {}};
     for (int k = 0; k < count; ++k) l.top.emplace_back((token + k) % kVocab, l.logprob - static_cast<float>(k));
     return l;
+  }
+
+  static void obey(Running& r, int32_t token, engine::Output& out) {
+    if (!r.constraint->accept(token)) {
+      out.finish_reason = engine::FinishReason::kError;
+      out.error = "token " + std::to_string(r.made) + " of the script is not allowed";
+    } else if (r.constraint->must_stop()) {
+      out.finish_reason = engine::FinishReason::kStop;
+    }
   }
 
   // One event of one request; true when it was the last.
@@ -131,6 +143,8 @@ class ScriptedEngine : public engine::Engine {
       ++r.made;
       if (r.cancelled) {
         out.finish_reason = engine::FinishReason::kCancelled;
+      } else if (r.constraint && !r.constraint->may_stop() && token == kEos) {
+        obey(r, token, out);
       } else if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
         out.finish_reason = engine::FinishReason::kStop;
       } else {
@@ -141,6 +155,7 @@ class ScriptedEngine : public engine::Engine {
         }
         const bool full = r.made >= r.request.max_tokens || prompt + r.made >= options_.context;
         if (full) out.finish_reason = engine::FinishReason::kLength;
+        if (r.constraint) obey(r, token, out);
         if (!options_.fails.empty()) {
           out.finish_reason = engine::FinishReason::kError;
           out.error = options_.fails;

@@ -37,7 +37,8 @@ void HarmonyParser::put(char c) {
 
 void HarmonyParser::put_token(std::string_view token) {
   if (state_ == State::kBody) {
-    if (token == "<|message|>" || token == "<|constrain|>") {
+    const bool quoted = body_ == Body::kCall && scanner_.in_string();
+    if (quoted || token == "<|message|>" || token == "<|constrain|>") {
       for (const char c : token) put_text(c);  // not where these belong: text
       return;
     }

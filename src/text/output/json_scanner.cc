@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <utility>
-
-#include "base/json.h"
 
 namespace mlc::text {
 namespace {
@@ -15,6 +14,28 @@ constexpr size_t kMaxDepth = 60;  // request bodies are refused beyond 64, and t
 constexpr size_t kMaxScalar = 400;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+// Json::accept() refuses numbers that no double holds; JSON has no such limit.
+bool is_number(std::string_view text) {
+  const auto digits = [&text] {
+    const size_t n = std::min(text.size(), text.find_first_not_of("0123456789"));
+    text.remove_prefix(n);
+    return n;
+  };
+  const auto skip = [&text](std::string_view chars) {
+    const bool found = !text.empty() && chars.find(text[0]) != std::string_view::npos;
+    if (found) text.remove_prefix(1);
+    return found;
+  };
+  skip("-");
+  if (!skip("0") && digits() == 0) return false;
+  if (skip(".") && digits() == 0) return false;
+  if (skip("eE")) {
+    skip("+-");
+    if (digits() == 0) return false;
+  }
+  return text.empty();
+}
+
 bool is_scalar_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '+' || c == '.'; }
 
 }  // namespace
@@ -186,7 +207,7 @@ void JsonScanner::end_scalar(std::string* out) {
   if (word == "True") word = "true";
   if (word == "False") word = "false";
   if (word == "None") word = "null";
-  if (!Json::accept(word)) {
+  if (word != "true" && word != "false" && word != "null" && !is_number(word)) {
     fail();
     return;
   }
@@ -198,6 +219,16 @@ void JsonScanner::end(std::string* out) {
   if (status_ != Status::kMore) return;
   if (!scalar_.empty() && stack_.empty()) end_scalar(out);
   if (status_ == Status::kMore) fail();
+}
+
+bool is_whole_json(std::string_view text) {
+  JsonScanner scanner;
+  std::string out;
+  for (const char c : text) {
+    if (!scanner.put(c, &out)) return false;
+  }
+  scanner.end(&out);
+  return scanner.status() == JsonScanner::Status::kDone && out == text;
 }
 
 }  // namespace mlc::text

@@ -26,6 +26,7 @@ class JsonScanner {
   // The text ends here: a number at the outermost level is done now; anything else that is open is broken.
   void end(std::string* out);
   Status status() const { return status_; }
+  bool in_string() const { return quote_ != 0; }
   bool started() const { return started_; }
 
  private:
@@ -59,5 +60,8 @@ class JsonScanner {
   std::string scalar_;     // a number or a word
   std::string comma_;      // a comma and the space after it, which wait for what follows
 };
+
+// Whether `text` is one JSON value as it stands, without anything to mend. Numbers may be larger than any C++ type.
+bool is_whole_json(std::string_view text);
 
 }  // namespace mlc::text

@@ -2,6 +2,7 @@
 
 #include <cctype>
 
+#include "text/output/json_scanner.h"
 #include "text/output/python_literal.h"
 
 namespace mlc::text {
@@ -188,9 +189,15 @@ bool PythonParser::argument_done() {
   } else {
     key = tools_.parameter_at(name_, arguments_);
   }
-  const auto literal = python_literal(value);
-  if (key.empty() || !literal) return false;
-  out_.arguments((arguments_++ > 0 ? ", " : "") + dump(key) + ": " + dump(*literal));
+  value = trim(value);
+  std::string json;
+  if (is_whole_json(value)) {  // as it is: numbers keep their digits
+    json = value;
+  } else if (const auto literal = python_literal(value)) {
+    json = dump(*literal);
+  }
+  if (key.empty() || json.empty()) return false;
+  out_.arguments((arguments_++ > 0 ? ", " : "") + dump(key) + ": " + json);
   return true;
 }
 

@@ -1,6 +1,10 @@
 #include "text/output/tag_parser.h"
 
+#include <algorithm>
 #include <cctype>
+#include <iterator>
+
+#include "text/output/json_scanner.h"
 
 namespace mlc::text {
 namespace {
@@ -24,23 +28,34 @@ bool takes_text(const OrderedJson& type) {
   return type.is_array() && std::find(type.begin(), type.end(), "string") != type.end();
 }
 
-// The JSON of a value written as text. `schema` may be null: then it is text.
-std::string value_json(std::string_view text, const OrderedJson* schema) {
+// The JSON of a value: of its text where it is text, else the JSON that it is, if it is some.
+std::string value_json(std::string_view text, bool is_text) {
   const auto quoted = [text] {
     return OrderedJson(std::string(text)).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   };
-  const bool any = schema && schema->is_object() && schema->contains("type");
-  if (!any && !(schema && schema->is_object() && (schema->contains("anyOf") || schema->contains("$ref"))))
-    return quoted();
-  if (any && takes_text((*schema)["type"])) return quoted();
+  if (is_text) return quoted();
   std::string word(trim(text));
   if (word == "True") word = "true";
   if (word == "False") word = "false";
   if (word == "None") word = "null";
-  return OrderedJson::accept(word) ? word : quoted();
+  return is_whole_json(word) ? word : quoted();
+}
+
+bool all_text(const OrderedJson& values) {
+  return values.is_array() && std::all_of(values.begin(), values.end(), [](const auto& v) { return v.is_string(); });
 }
 
 }  // namespace
+
+bool is_text_parameter(const OrderedJson* schema) {
+  if (!schema || !schema->is_object()) return true;
+  if (const auto type = schema->find("type"); type != schema->end()) return takes_text(*type);
+  if (const auto value = schema->find("const"); value != schema->end()) return value->is_string();
+  if (const auto values = schema->find("enum"); values != schema->end()) return all_text(*values);
+  constexpr std::string_view kCombined[] = {"anyOf", "oneOf", "allOf", "$ref", "not", "if"};
+  return std::none_of(std::begin(kCombined), std::end(kCombined),
+                      [schema](std::string_view key) { return schema->contains(std::string(key)); });
+}
 
 TagParser::TagParser(const TagRules& rules, const ToolNames& tools, EventList* out)
     : ToolParser(out), rules_(rules), tools_(tools), opens_(rules.opens), closes_(rules.closes) {
@@ -208,28 +223,42 @@ void TagParser::put_to_value(char c) {
 void TagParser::put_value(char c) {
   raw_ += c;
   value_ += c;
-  if (!value_.ends_with(rules_.value_close)) return;
+  if (!value_.ends_with(rules_.value_close) || in_json_string()) return;
   value_.resize(value_.size() - rules_.value_close.size());
   value_done();
   state_ = State::kInCall;
 }
 
+bool TagParser::is_text() const {
+  const size_t at = key_.find(kIsString);
+  if (at != std::string::npos) return std::string_view(key_).substr(at + kIsString.size()).starts_with("true");
+  return is_text_parameter(tools_.parameter(name_, trim(key_)));
+}
+
+// A closing tag inside of a string of JSON is text.
+bool TagParser::in_json_string() const {
+  if (is_text()) return false;
+  JsonScanner scanner;
+  std::string out;
+  for (const char c : value_) {
+    if (!scanner.put(c, &out)) return false;
+  }
+  return scanner.in_string();
+}
+
 void TagParser::value_done() {
   std::string_view key = key_, value = value_;
-  const OrderedJson text = {{"type", "string"}}, other = {{"type", "other"}};
-  const OrderedJson* schema = nullptr;
+  const bool text = is_text();
   if (const size_t at = key.find(kIsString); at != std::string_view::npos) {
-    schema = key.substr(at + kIsString.size()).starts_with("true") ? &text : &other;
     key = key.substr(0, at);
   } else {
-    schema = tools_.parameter(name_, trim(key));
     // A line break after the opening tag and one before the closing tag are the format's.
     if (rules_.value.empty() && value.starts_with('\n')) value.remove_prefix(1);
     if (rules_.value.empty() && value.ends_with('\n')) value.remove_suffix(1);
   }
   const std::string name =
       OrderedJson(std::string(trim(key))).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-  out_.arguments((arguments_++ > 0 ? ", " : "") + name + ": " + value_json(value, schema));
+  out_.arguments((arguments_++ > 0 ? ", " : "") + name + ": " + value_json(value, text));
 }
 
 void TagParser::put_after_call(char c) {

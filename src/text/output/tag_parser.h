@@ -14,6 +14,9 @@
 
 namespace mlc::text {
 
+// Whether a parameter with this schema is written as its text, without quotes, rather than as JSON. null: not known.
+bool is_text_parameter(const OrderedJson* schema);
+
 class TagParser : public ToolParser {
  public:
   TagParser(const TagRules& rules, const ToolNames& tools, EventList* out);
@@ -43,6 +46,8 @@ class TagParser : public ToolParser {
   void begin_call(std::string_view name);
   void end_call(State next);
   void value_done();
+  bool is_text() const;
+  bool in_json_string() const;
   void broken(char c);  // before the call was told: content; after: a broken call
   void requeue(std::string text);
 

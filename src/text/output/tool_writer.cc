@@ -3,21 +3,10 @@
 namespace mlc::text {
 namespace {
 
-std::string dump(const OrderedJson& json) { return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace); }
+// <parameter name="city" string="true">
+bool is_deepseek(const TagRules& rules) { return rules.key_end == "\">"; }
 
-std::string write_syntax(const CallSyntax& s, const std::vector<WrittenCall>& calls) {
-  std::string out(s.open);
-  for (size_t i = 0; i < calls.size(); ++i) {
-    if (i > 0) out += s.separator;
-    out += s.begin;
-    out += calls[i].name;
-    out += s.middle;
-    out += calls[i].arguments;
-    out += s.end;
-  }
-  out += s.close;
-  return out;
-}
+std::string dump(const OrderedJson& json) { return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace); }
 
 std::string write_python_value(const OrderedJson& value) {
   if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
@@ -32,57 +21,72 @@ std::string write_python_value(const OrderedJson& value) {
   return out + (value.is_object() ? '}' : ']');
 }
 
-std::string write_python(const std::vector<WrittenCall>& calls) {
-  std::string out = "[";
-  for (const WrittenCall& call : calls) {
-    if (out.size() > 1) out += ", ";
-    out += call.name + "(";
-    const OrderedJson arguments = OrderedJson::parse(call.arguments, nullptr, false);
-    bool first = true;
-    for (const auto& [key, value] : arguments.items()) {
-      if (!std::exchange(first, false)) out += ", ";
-      out += key + "=" + write_python_value(value);
-    }
-    out += ")";
-  }
-  return out + "]";
-}
-
-std::string write_tag(const TagRules& rules, const std::string& key, const OrderedJson& value) {
-  const std::string text = value.is_string() ? value.get<std::string>() : dump(value);
-  std::string out(rules.key);
-  out += key;
-  if (rules.key_end == "\">") out += value.is_string() ? "\" string=\"true" : "\" string=\"false";
-  out += rules.key_end;
-  if (!rules.value.empty()) return out + "\n" + std::string(rules.value) + text + std::string(rules.value_close) + "\n";
-  const bool lines = rules.key_end == ">";  // the value on lines of its own
-  return out + (lines ? "\n" : "") + text + (lines ? "\n" : "") + std::string(rules.value_close) + "\n";
-}
-
-std::string write_tags(const TagRules& rules, const std::vector<WrittenCall>& calls) {
+// name=value, name=value
+std::string write_python_arguments(const OrderedJson& arguments) {
   std::string out;
-  const bool each = rules.key_end != "\">";  // DeepSeek: one pair of marks around all
-  for (size_t i = 0; i < calls.size(); ++i) {
-    if (!out.empty()) out += "\n";
-    if (each || i == 0) out += std::string(rules.opens[0]) + (rules.call.empty() ? "" : "\n");
-    out += std::string(rules.call) + calls[i].name + std::string(rules.call_end) + "\n";
-    const OrderedJson arguments = OrderedJson::parse(calls[i].arguments, nullptr, false);
-    for (const auto& [key, value] : arguments.items()) {
-      out += write_tag(rules, key, value);
-    }
-    if (!rules.call_close.empty()) out += std::string(rules.call_close) + "\n";
-    if (each || i + 1 == calls.size()) out += rules.closes[0];
+  for (const auto& [key, value] : arguments.items()) {
+    out += (out.empty() ? "" : ", ") + key + "=" + write_python_value(value);
   }
   return out;
 }
 
+std::string write_parameters(const TagRules& rules, const OrderedJson& arguments) {
+  std::string out;
+  for (const auto& [key, value] : arguments.items()) {
+    const WrittenParameter p = written_parameter(rules, !value.is_string());
+    out += p.begin + key + p.middle + (value.is_string() ? value.get<std::string>() : dump(value)) + p.end;
+  }
+  return out;
+}
+
+std::string write_arguments(const ToolFormat& format, const std::string& arguments) {
+  if (format.family == ToolFamily::kPython)
+    return write_python_arguments(OrderedJson::parse(arguments, nullptr, false));
+  if (format.family != ToolFamily::kTags) return arguments;
+  return write_parameters(format.tags, OrderedJson::parse(arguments, nullptr, false));
+}
+
+WrittenSyntax tag_syntax(const TagRules& r) {
+  const std::string mark = std::string(r.opens[0]) + (r.call.empty() ? "" : "\n"), begin(r.call);
+  const std::string end = r.call_close.empty() ? "" : std::string(r.call_close) + "\n", close(r.closes[0]);
+  const std::string middle = std::string(r.call_end) + "\n";
+  // DeepSeek: one pair of marks around all.
+  if (is_deepseek(r)) return {mark, begin, middle, end, "\n", close};
+  return {"", mark + begin, middle, end + close, "\n", ""};
+}
+
 }  // namespace
+
+WrittenSyntax written_syntax(const ToolFormat& format) {
+  if (format.family == ToolFamily::kPython) return {"[", "", "(", ")", ", ", "]"};
+  if (format.family == ToolFamily::kTags) return tag_syntax(format.tags);
+  const auto text = [](std::string_view part) { return std::string(part); };
+  const CallSyntax& s = format.syntax;
+  return {text(s.open), text(s.begin), text(s.middle), text(s.end), text(s.separator), text(s.close)};
+}
+
+WrittenParameter written_parameter(const TagRules& rules, bool json) {
+  WrittenParameter p{std::string(rules.key), std::string(rules.key_end), std::string(rules.value_close) + "\n"};
+  if (is_deepseek(rules)) {
+    p.middle = (json ? "\" string=\"false" : "\" string=\"true") + p.middle;
+  } else if (!rules.value.empty()) {
+    p.middle += "\n" + std::string(rules.value);
+  } else {  // the value on lines of its own
+    p.middle += "\n";
+    p.end.insert(0, "\n");
+  }
+  return p;
+}
 
 std::string write_calls(const ToolFormat& format, const std::vector<WrittenCall>& calls) {
   if (calls.empty()) return {};
-  if (format.family == ToolFamily::kPython) return write_python(calls);
-  if (format.family == ToolFamily::kTags) return write_tags(format.tags, calls);
-  return write_syntax(format.syntax, calls);
+  const WrittenSyntax s = written_syntax(format);
+  std::string out = s.open;
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (i > 0) out += s.separator;
+    out += s.begin + calls[i].name + s.middle + write_arguments(format, calls[i].arguments) + s.end;
+  }
+  return out + s.close;
 }
 
 std::string tool_instructions(const ToolFormat& format, const OrderedJson& tools) {
