@@ -26,12 +26,14 @@ double seconds(Clock::duration d) { return std::chrono::duration<double>(d).coun
 struct Submission {
   std::shared_ptr<const Request> request;
   OutputCallback on_output;
+  Clock::time_point at = Clock::now();
 };
 struct Cancellation {
   RequestId id = 0;
   int choice = -1;  // -1: all
 };
-using Message = std::variant<Submission, Cancellation>;
+struct Reset {};
+using Message = std::variant<Submission, Cancellation, Reset>;
 
 // What the engine thread keeps per request beside the scheduler's sequences.
 struct Live {
@@ -46,13 +48,40 @@ struct Live {
   std::vector<float> pooled;  // sum of hidden states, for embeddings
   int64_t num_pooled = 0;
   bool started = false;
-  Clock::time_point first_step;
+  Clock::time_point submitted, first_step;
+
+  // Its row in a trace; choices beyond the first have rows of their own.
+  std::string row(int choice) const {
+    const std::string name = request->name.empty() ? std::to_string(request->id) : request->name;
+    return choice == 0 ? name : name + "/" + std::to_string(choice);
+  }
 };
+
+const char* name_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kNone:
+      return "none";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kCancelled:
+      return "cancelled";
+    case FinishReason::kError:
+      return "error";
+  }
+  MLC_UNREACHABLE("finish reason {}", static_cast<int>(reason));
+}
 
 class EngineImpl : public Engine {
  public:
-  EngineImpl(std::unique_ptr<ModelRunner> runner, const SchedulerConfig& config, std::unique_ptr<DraftSource> drafts)
-      : runner_(std::move(runner)), drafts_(std::move(drafts)), limits_(runner_->limits()), scheduler_(config) {
+  EngineImpl(std::unique_ptr<ModelRunner> runner, const SchedulerConfig& config, std::unique_ptr<DraftSource> drafts,
+             std::shared_ptr<EventTrace> trace)
+      : runner_(std::move(runner)),
+        drafts_(std::move(drafts)),
+        trace_(std::move(trace)),
+        limits_(runner_->limits()),
+        scheduler_(config) {
     stats_.kv_pages_total = stats_.kv_pages_free = config.num_pages;
     thread_ = std::thread([this] { main(); });
   }
@@ -96,6 +125,9 @@ class EngineImpl : public Engine {
     stats_ = fresh;
   }
 
+  void reset() override { post(Reset{}); }
+  std::shared_ptr<const EventTrace> trace() const override { return trace_; }
+
   int64_t context_window_size() const override { return scheduler_.config().context_window; }
   int64_t vocab_size() const override { return limits_.vocab_size; }
   int64_t hidden_size() const override { return limits_.hidden_size; }
@@ -116,12 +148,14 @@ class EngineImpl : public Engine {
   void step();
   void pool_hidden();
   void guess();
+  std::vector<std::pair<std::string, const char*>> rows_of_step() const;
   void deliver(std::vector<Output> outputs);
   void count_step(const StepPlan& plan, const DraftCounts& before, double elapsed_s, double draft_s);
   void publish_queue_stats();
 
   std::unique_ptr<ModelRunner> runner_;
-  std::unique_ptr<DraftSource> drafts_;  // may be null
+  std::unique_ptr<DraftSource> drafts_;      // may be null
+  const std::shared_ptr<EventTrace> trace_;  // may be null
   const RunnerLimits limits_;
   std::atomic<RequestId> next_id_{1};
 
@@ -203,13 +237,19 @@ void EngineImpl::handle(Message& message) {
   if (auto* s = std::get_if<Submission>(&message)) {
     Live live;
     live.request = s->request;
+    live.submitted = s->at;
     live.on_output = std::move(s->on_output);
     live.num_open = static_cast<size_t>(s->request->num_choices);
     live.choices.resize(live.num_open);
+    if (trace_) trace_->instant(live.row(0), "add request", s->at);
     if (s->request->constraint) chooser_.prepare(*s->request, limits_.vocab_size);
     live_.emplace(s->request->id, std::move(live));
     scheduler_.add(s->request->id, s->request);
     return;
+  }
+  if (std::get_if<Reset>(&message)) {
+    deliver(scheduler_.fail_all("the engine was reset"));
+    return reset_stats();
   }
   const auto& c = std::get<Cancellation>(message);
   deliver(c.choice < 0 ? scheduler_.cancel(c.id) : scheduler_.cancel(c.id, c.choice));
@@ -236,6 +276,7 @@ void EngineImpl::step() {
   for (const Chunk& chunk : plan_.chunks) {
     Live& live = live_.at(scheduler_.find(chunk.id)->request_id);
     if (!live.started) live.first_step = start;
+    if (!live.started && trace_) trace_->span(live.row(0), "queue", live.submitted, start);
     live.started = true;
   }
   auto logits = runner_->run(plan_);
@@ -246,9 +287,24 @@ void EngineImpl::step() {
   pool_hidden();
   const StepResult result = chooser_.choose(plan_, *logits, scheduler_);
   const DraftCounts before = scheduler_.draft_counts();
+  const auto rows = rows_of_step();
   auto outputs = scheduler_.commit(plan_, result);
-  count_step(plan_, before, seconds(Clock::now() - start), seconds(guessed - start));
+  const auto end = Clock::now();
+  for (const auto& [row, what] : rows) trace_->span(row, what, start, end);
+  count_step(plan_, before, seconds(end - start), seconds(guessed - start));
   deliver(std::move(outputs));
+}
+
+// For the trace; asked before commit(), which forgets the sequences that end.
+std::vector<std::pair<std::string, const char*>> EngineImpl::rows_of_step() const {
+  std::vector<std::pair<std::string, const char*>> rows;
+  if (!trace_) return rows;
+  for (const Chunk& chunk : plan_.chunks) {
+    const Sequence& s = *scheduler_.find(chunk.id);
+    const char* what = !chunk.decodes ? "prefill" : chunk.num_drafts > 0 ? "verify" : "decode";
+    rows.emplace_back(live_.at(s.request_id).row(s.choice), what);
+  }
+  return rows;
 }
 
 // Adds up the hidden states that a request's vector is made of. Each row counts once, however often the sequence is
@@ -290,6 +346,10 @@ void EngineImpl::deliver(std::vector<Output> outputs) {
       if (!choice.has_token) choice.first_token = now;
       choice.has_token = true;
       choice.last_token = now;
+    }
+    if (last && trace_) {
+      trace_->instant(live.row(out.choice), std::string("finish ") + name_of(out.finish_reason), now);
+      trace_->close(live.row(out.choice));
     }
     if (last && live.started) {
       out.prefill_s = seconds(choice.first_token - live.first_step);
@@ -402,7 +462,8 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<ModelRunner> runn
   config.context_window = std::min(config.context_window, config.num_pages * limits.page_size);
   if (config.context_window < 2) return error("context_window_size is {}; expected 2 or more", config.context_window);
   MLC_TRY_VOID(runner->allocate_kv(config.num_pages));
-  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(std::move(runner), config, std::move(drafts)));
+  return std::unique_ptr<Engine>(
+      std::make_unique<EngineImpl>(std::move(runner), config, std::move(drafts), options.trace));
 }
 
 }  // namespace mlc::engine

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "engine/draft.h"
+#include "engine/event_trace.h"
 #include "engine/request.h"
 
 namespace mlc::engine {
@@ -29,6 +30,7 @@ struct EngineOptions {
   int64_t max_recycled = -1;        // of how many ended sequences the pages are kept for that; -1: while there is room
   bool mix_prefill = true;          // prompt chunks and decodes share steps; false: they take turns
   int64_t draft_length = 0;         // with a draft source: tokens guessed per step, at most 16; 0: as it pays off
+  std::shared_ptr<EventTrace> trace;  // where to record what happens to requests; null: nowhere
 };
 
 struct EngineStats {
@@ -57,6 +59,9 @@ class Engine {
   virtual void cancel(RequestId id, int choice) = 0;
   virtual EngineStats stats() const = 0;
   virtual void reset_stats() = 0;
+  // Ends all requests with an error, and forgets the prefix cache and the statistics. Takes effect within one step.
+  virtual void reset() = 0;
+  virtual std::shared_ptr<const EventTrace> trace() const { return nullptr; }
   virtual int64_t context_window_size() const = 0;  // tokens of one sequence, prompt and output together
   virtual int64_t vocab_size() const = 0;
   virtual int64_t hidden_size() const { return 0; }  // of embeddings; 0: the model gives none

@@ -185,6 +185,52 @@ TEST(Engine, CancelTakesEffectAndFreesPages) {
   EXPECT_EQ(engine->stats().running, 0);
 }
 
+TEST(Engine, ResetEndsEverythingAndForgets) {
+  FakeRunnerOptions fake;
+  fake.step_delay_s = 0.002;
+  auto engine = make_engine(fake);
+  Collector c;
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(engine->submit(request({1, 2, 3}, 1000000), c.callback(i)));  // some wait
+  c.wait_events(3);
+  engine->reset();
+  c.wait();
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(c.output(i).finish_reason, FinishReason::kError);
+    EXPECT_EQ(c.output(i).error, "the engine was reset");
+  }
+  ASSERT_TRUE(engine->submit(request({1, 2, 3}, 5), c.callback(20)));
+  c.wait();
+  EXPECT_EQ(c.output(20).tokens.size(), 5u);
+  EXPECT_EQ(engine->stats().finished_requests, 1);
+  EXPECT_EQ(engine->stats().cached_prompt_tokens, 0);
+  EXPECT_EQ(engine->stats().kv_pages_free, engine->stats().kv_pages_total);
+}
+
+TEST(Engine, RecordsWhatHappensToRequests) {
+  EngineOptions options;
+  options.trace = std::make_shared<EventTrace>();
+  auto engine = make_engine({}, options);
+  Collector c;
+  Request named = request({1, 2, 3}, 2);
+  named.name = "chatcmpl-1";
+  named.num_choices = 2;
+  ASSERT_TRUE(engine->submit(named, [](const Output&) {}));
+  ASSERT_TRUE(engine->submit(request({4}, 1), c.callback(0)));
+  c.wait();
+  engine.reset();  // all outputs are delivered
+  std::map<std::string, std::vector<std::string>> rows;
+  for (const auto& e : options.trace->chrome_json()) {
+    if (e["ph"] != "E") rows[e["tid"].get<std::string>()].push_back(e["name"].get<std::string>());
+  }
+  ASSERT_TRUE(rows.contains("2"));
+  EXPECT_EQ(rows["2"], (std::vector<std::string>{"add request (0)", "queue (0)", "prefill (0)", "finish length (0)"}));
+  const auto& first = rows["chatcmpl-1"];
+  ASSERT_GE(first.size(), 3u);
+  EXPECT_EQ(std::vector<std::string>(first.begin(), first.begin() + 3),
+            (std::vector<std::string>{"add request (0)", "queue (0)", "prefill (0)"}));
+  EXPECT_TRUE(rows.contains("chatcmpl-1/1"));
+}
+
 TEST(Engine, DestructionCancelsEverything) {
   FakeRunnerOptions fake;
   fake.step_delay_s = 0.001;

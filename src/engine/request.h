@@ -37,6 +37,7 @@ enum class Pooling { kNone, kLast, kMean };
 
 struct Request {
   RequestId id = 0;             // given by Engine::submit
+  std::string name;             // in event traces; empty: the id
   std::vector<int32_t> prompt;  // at least one token
   SamplingParams sampling;
   int64_t max_tokens = std::numeric_limits<int64_t>::max();  // to generate; the context window also ends a request

@@ -33,9 +33,10 @@ ApiResult<std::unique_ptr<Answer>> start_responses(Model model, const Json& body
   return make_responses_answer(std::move(*generation), request);
 }
 
-ApiResult<std::unique_ptr<Answer>> start_messages(Model model, const Json& body, Generation::Notify notify) {
+ApiResult<std::unique_ptr<Answer>> start_messages(Model model, const Json& body, Grammar grammar,
+                                                  Generation::Notify notify) {
   MLC_TRY(const MessagesRequest request, parse_messages_request(body));
-  MLC_TRY(auto generation, start_chat(std::move(model), request.chat, nullptr, std::nullopt, std::move(notify)));
+  MLC_TRY(auto generation, start_chat(std::move(model), request.chat, nullptr, std::move(grammar), std::move(notify)));
   return make_messages_answer(std::move(generation), request.stream);
 }
 
@@ -48,14 +49,26 @@ ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoi
   Fields fields(json);
   const std::string name = fields.string("model").value_or("");
   if (fields.failed()) return fields.error();
+  if (endpoint == Endpoint::kEmbeddings) {
+    MLC_TRY(auto embedder, models.find_embedder(name));
+    return start_embeddings(std::move(embedder), json, std::move(notify));
+  }
   MLC_TRY(auto model, models.find(name));
-  if (endpoint == Endpoint::kEmbeddings) return start_embeddings(std::move(model), json, std::move(notify));
-  if (endpoint == Endpoint::kMessages) return start_messages(std::move(model), json, std::move(notify));
+  if (model->embeds_only) {
+    return bad_value("model", fmt::format("\"{}\", which gives embeddings only", name),
+                     "a model that answers with text");
+  }
   if (endpoint == Endpoint::kResponses) {
     MLC_TRY(Grammar grammar, read_text_format(json, body));
+    MLC_TRY(Grammar extension, read_grammar(json, body));
+    if (grammar && extension) return bad_value(extension->param, "given together with 'text.format'", "one of them");
+    if (extension) grammar = std::move(extension);
     return start_responses(std::move(model), json, std::move(grammar), std::move(notify));
   }
   MLC_TRY(Grammar grammar, read_grammar(json, body));
+  if (endpoint == Endpoint::kMessages) {
+    return start_messages(std::move(model), json, std::move(grammar), std::move(notify));
+  }
   if (endpoint == Endpoint::kChat) {
     // Only these fields are shown to the model in the client's order of keys.
     OrderedJson ordered;

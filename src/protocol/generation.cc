@@ -133,6 +133,8 @@ std::optional<ApiError> Generation::submit(bool echo, Notify notify) {
   for (Choice& choice : choices_) choice.closed = true;  // nothing to cancel yet
   for (size_t first = 0; first < choices_.size(); first += static_cast<size_t>(params_.best_of)) {
     engine::Request request = make_request(*model_, params_, prompts_[choices_[first].prompt].ids);
+    request.name = head_.id;
+    if (first > 0) request.name += fmt::format(".{}", choices_[first].prompt);
     request.prompt_logprobs = echo && shape_.logprobs;
     auto id = model_->engine->submit(std::move(request), [queue = queue_, first](const engine::Output& output) {
       queue->push(first + static_cast<size_t>(output.choice), output);
@@ -250,6 +252,14 @@ void Generation::stream_piece(size_t index, Piece piece) {
       return;
     }
     piece = std::exchange(choice.all, {});
+  }
+  if (shape_.chat && !piece.calls.empty() && piece.finish != engine::FinishReason::kNone) {
+    // As OpenAI's servers do: their clients complete only those calls that they have seen before the reason.
+    Piece end;
+    end.finish = std::exchange(piece.finish, engine::FinishReason::kNone);
+    end.called = piece.called;
+    add_event(chunk_choice(shape_, names_, static_cast<int>(index), piece));
+    piece = std::move(end);
   }
   add_event(chunk_choice(shape_, names_, static_cast<int>(index), piece));
 }

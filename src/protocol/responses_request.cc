@@ -144,6 +144,27 @@ ApiResult<Json> parse_input(const Json& body) {
   return std::move(reader.messages);
 }
 
+OrderedJson or_null(const Json& body, const char* name) {
+  const auto it = body.find(name);
+  return it == body.end() ? OrderedJson(nullptr) : OrderedJson(*it);
+}
+
+OrderedJson or_default(const Json& body, const char* name, OrderedJson fallback) {
+  OrderedJson value = or_null(body, name);
+  return value.is_null() ? fallback : value;
+}
+
+// As OpenAI repeats them: with all fields that a function has.
+OrderedJson shown_tools(const Json& body) {
+  OrderedJson tools = or_default(body, "tools", OrderedJson::array());
+  for (OrderedJson& tool : tools) {
+    for (const char* field : {"description", "parameters", "strict"}) {
+      if (!tool.contains(field)) tool[field] = nullptr;
+    }
+  }
+  return tools;
+}
+
 // {"type": "function", "name", "parameters"} becomes {"type": "function", "function": {"name", "parameters"}}.
 std::optional<ApiError> translate_tools(const Json& body, Json* chat) {
   if (const auto tools = body.find("tools"); tools != body.end() && !tools->is_null()) {
@@ -201,16 +222,6 @@ std::optional<ApiError> refuse_state(const Json& body) {
   return std::nullopt;
 }
 
-OrderedJson or_null(const Json& body, const char* name) {
-  const auto it = body.find(name);
-  return it == body.end() ? OrderedJson(nullptr) : OrderedJson(*it);
-}
-
-OrderedJson or_default(const Json& body, const char* name, OrderedJson fallback) {
-  OrderedJson value = or_null(body, name);
-  return value.is_null() ? fallback : value;
-}
-
 }  // namespace
 
 ApiResult<ResponsesRequest> parse_responses_request(const Json& body) {
@@ -242,7 +253,7 @@ ApiResult<ResponsesRequest> parse_responses_request(const Json& body) {
              {"temperature", or_default(body, "temperature", 1.0)},
              {"text", or_default(body, "text", {{"format", {{"type", "text"}}}})},
              {"tool_choice", or_default(body, "tool_choice", "auto")},
-             {"tools", or_default(body, "tools", OrderedJson::array())},
+             {"tools", shown_tools(body)},
              {"top_p", or_default(body, "top_p", 1.0)},
              {"truncation", "disabled"}};
   return r;

@@ -76,6 +76,10 @@ class ScriptedEngine : public engine::Engine {
     return s;
   }
   void reset_stats() override {}
+  void reset() override {
+    std::lock_guard lock(mutex_);
+    for (auto& [key, r] : running_) r.cancelled = true;
+  }
   int64_t context_window_size() const override { return options_.context; }
   int64_t vocab_size() const override { return kVocab; }
 

@@ -44,10 +44,20 @@ ApiResult<std::shared_ptr<const ServedModel>> ModelList::find(const std::string&
   for (const auto& model : models_) {
     if (is_named(*model, name)) return model;
   }
-  if (models_.size() == 1 && !exact) return models_.front();
+  const auto writes = [](const auto& model) { return !model->embeds_only; };
+  const auto first = std::find_if(models_.begin(), models_.end(), writes);
+  if (!exact && std::count_if(models_.begin(), models_.end(), writes) == 1) return *first;
   std::string served;
   for (const auto& model : models_) served += (served.empty() ? "" : ", ") + model->id;
   return model_not_found(name, served);
+}
+
+ApiResult<std::shared_ptr<const ServedModel>> ModelList::find_embedder(const std::string& name) const {
+  if (auto named = find(name, /*exact=*/true)) return named;
+  for (const auto& model : models_) {
+    if (model->embeds_only) return model;
+  }
+  return find(name);
 }
 
 OrderedJson ModelList::model_json(const ServedModel& model) {

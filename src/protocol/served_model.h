@@ -44,6 +44,7 @@ struct ServedModel {
   std::vector<int32_t> pinned_prefix;  // how prompts with it begin: the prefix cache keeps that for good; may be empty
   std::string fingerprint;             // system_fingerprint in responses
   int64_t created = 0;                 // seconds since 1970
+  bool embeds_only = false;            // --embedding-model: it answers /v1/embeddings, and no request for text
 };
 
 class ModelList {
@@ -51,9 +52,11 @@ class ModelList {
   void add(std::shared_ptr<const ServedModel> model) { models_.push_back(std::move(model)); }
   const std::vector<std::shared_ptr<const ServedModel>>& all() const { return models_; }
 
-  // The model named by id, path or the path's last component. When only one model is served, every name means it (MLC
-  // LLM does so, and its clients rely on it), unless `exact`. Otherwise 404 model_not_found.
+  // The model named by id, path or the path's last component. When only one model answers with text, every name means
+  // it (MLC LLM does so, and its clients rely on it), unless `exact`. Otherwise 404 model_not_found.
   ApiResult<std::shared_ptr<const ServedModel>> find(const std::string& name, bool exact = false) const;
+  // The same for embeddings: a name that is no model's means the embedding model, if there is one.
+  ApiResult<std::shared_ptr<const ServedModel>> find_embedder(const std::string& name) const;
 
   OrderedJson list_json() const;                            // GET /v1/models
   static OrderedJson model_json(const ServedModel& model);  // one entry of it, and GET /v1/models/{id}

@@ -67,6 +67,8 @@ class ObservedEngine final : public engine::Engine {
   void cancel(engine::RequestId id, int choice) override { engine_->cancel(id, choice); }
   engine::EngineStats stats() const override { return engine_->stats(); }
   void reset_stats() override { engine_->reset_stats(); }
+  void reset() override { engine_->reset(); }
+  std::shared_ptr<const engine::EventTrace> trace() const override { return engine_->trace(); }
   int64_t context_window_size() const override { return engine_->context_window_size(); }
   int64_t vocab_size() const override { return engine_->vocab_size(); }
   int64_t hidden_size() const override { return engine_->hidden_size(); }

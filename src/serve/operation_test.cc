@@ -55,7 +55,8 @@ TEST(HttpServer, WithoutAKeyThereIsOnlyHealth) {
   }
   for (const char* path :
        {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
-        "/tokenize", "/detokenize", "/apply-template", "/debug/dump_engine_metrics", "/debug/reset_engine_metrics"}) {
+        "/tokenize", "/detokenize", "/apply-template", "/debug/dump_engine_metrics", "/debug/dump_event_trace",
+        "/debug/reset_engine", "/debug/reset_engine_metrics"}) {
     TestClient c(s.port());
     EXPECT_EQ(c.post(path, "{}").status, 401) << path;
   }
@@ -63,6 +64,27 @@ TEST(HttpServer, WithoutAKeyThereIsOnlyHealth) {
     TestClient c(s.port());
     EXPECT_EQ(c.request("GET", path).status, 200) << path;
   }
+}
+
+TEST(HttpServer, DebugEndpointsAreThereWhenAskedFor) {
+  const std::vector<std::string> paths = {"/debug/dump_event_trace", "/debug/reset_engine",
+                                          "/debug/dump_engine_metrics", "/debug/reset_engine_metrics"};
+  Running without(brief());
+  ServerOptions o = test_options();
+  o.debug_endpoints = true;
+  Running with(brief(), o);
+  for (const std::string& path : paths) {
+    TestClient c(without.port()), d(with.port());
+    EXPECT_EQ(c.post(path, "{}").status, 404) << path;
+    const TestReply r = d.post(path, "{}");
+    // This engine records nothing: --enable-tracing would have to be given.
+    EXPECT_EQ(r.status, path == "/debug/dump_event_trace" ? 400 : 200) << path << r.body;
+    if (r.status == 400) {
+      EXPECT_EQ(Json::parse(r.body)["error"]["code"], "tracing_disabled");
+    }
+  }
+  TestClient c(with.port());
+  EXPECT_EQ(c.post("/debug/reset_engine", R"({"model": 3})").status, 400);
 }
 
 TEST(HttpServer, ReadsItsKeysAgain) {

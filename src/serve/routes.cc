@@ -30,6 +30,8 @@ enum class Action {
   kDetokenize,
   kApplyTemplate,
   kEngineMetrics,
+  kEventTrace,
+  kResetEngine,
   kResetMetrics,
   kWeb,
   kDocs,
@@ -72,6 +74,8 @@ constexpr Route kRoutes[] = {
 // With --enable-debug.
 constexpr Route kDebugRoutes[] = {
     {"/debug/dump_engine_metrics", "POST", Action::kEngineMetrics},
+    {"/debug/dump_event_trace", "POST", Action::kEventTrace},
+    {"/debug/reset_engine", "POST", Action::kResetEngine},
     {"/debug/reset_engine_metrics", "POST", Action::kResetMetrics},
 };
 
@@ -166,6 +170,23 @@ HttpReply error_reply_for(const std::string& path, const ApiError& error) {
   HttpReply reply = error_reply(error);
   if (path.starts_with("/v1/messages")) reply.body = protocol::dump(protocol::error_json(Endpoint::kMessages, error));
   return reply;
+}
+
+// MLC LLM's debug endpoints take {"model": …}; with one model it may be left out.
+protocol::ApiResult<std::shared_ptr<const protocol::ServedModel>> named_model(const protocol::ModelList& models,
+                                                                              const std::string& body) {
+  MLC_TRY(const Json json, protocol::parse_body(body));
+  protocol::Fields fields(json);
+  const std::string name = fields.string("model").value_or("");
+  if (fields.failed()) return fields.error();
+  return models.find(name);
+}
+
+protocol::ApiResult<OrderedJson> event_trace(const protocol::ServedModel& model) {
+  if (const auto trace = model.engine->trace()) return trace->chrome_json();
+  return ApiError{400,
+                  fmt::format("The events of {} are not recorded: start the server with --enable-tracing.", model.id),
+                  "invalid_request_error", "", "tracing_disabled"};
 }
 
 HttpReply unavailable(const std::string& message) {
@@ -282,6 +303,14 @@ RouteAnswer Routes::handle(const HttpRequest& request, protocol::Generation::Not
       return replied(protocol::count_tokens(*models, request.body));
     case Action::kEngineMetrics:
       return {engine_metrics(), nullptr};
+    case Action::kEventTrace:
+    case Action::kResetEngine: {
+      const auto model = named_model(*models, request.body);
+      if (!model) return {error_reply(model.error()), nullptr};
+      if (route->action == Action::kEventTrace) return replied(event_trace(**model));
+      (*model)->engine->reset();
+      return {json_reply(OrderedJson::object()), nullptr};
+    }
     case Action::kResetMetrics:
       for (const auto& m : models->all()) m->engine->reset_stats();
       return {json_reply(OrderedJson::object()), nullptr};

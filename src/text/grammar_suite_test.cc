@@ -6,8 +6,8 @@
 // pass, the keyword or reason of what does not, the time of a mask. Instances are put into the order of the schema
 // first, for that order is the grammar's.
 //
-// A fixed sample runs by default. MLC_GRAMMAR_SUITES=all runs everything, prints each valid instance that is refused,
-// and writes the table to the file MLC_GRAMMAR_REPORT.
+// A fixed sample runs by default. MLC_GRAMMAR_SUITES=all runs everything, prints each valid instance that is refused
+// with the keyword of the schema that does it, and writes the table to the file MLC_GRAMMAR_REPORT.
 #include <gtest/gtest.h>
 
 #include <time.h>
@@ -19,6 +19,7 @@
 #include <map>
 
 #include "text/grammar.h"
+#include "text/responsible_keyword.h"
 #include "text/schema_order.h"
 #include "text/test_support.h"
 
@@ -120,7 +121,9 @@ class Runner {
       if (valid) {
         ++totals->valid;
         if (why.empty()) ++totals->valid_accepted;
-        if (!why.empty()) totals->instance_refusals.push_back(title + ": " + why);
+        if (!why.empty()) {
+          totals->instance_refusals.push_back(fmt::format("{}: {}; {}", title, blamed(schema, test["data"]), why));
+        }
       } else {
         ++totals->invalid;
         if (!why.empty()) ++totals->invalid_refused;
@@ -132,6 +135,14 @@ class Runner {
   const Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
+  std::string blamed(const OrderedJson& schema, const OrderedJson& instance) {
+    return responsible_keyword(schema, [&](const OrderedJson& changed) {
+      auto grammar = Grammar::compile(tokenizer_, {GrammarSpec::Kind::kJsonSchema, changed.dump()});
+      Totals uncounted;
+      return grammar && refusal(*grammar, SchemaOrder(changed).apply(instance).dump(), &uncounted).empty();
+    });
+  }
+
   // The message without what is particular to one schema.
   static std::string reason(const std::string& message) {
     std::string out, rest = message.substr(0, message.find('\n'));

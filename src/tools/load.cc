@@ -64,6 +64,7 @@ Result<engine::EngineOptions> engine_options(const LoadFlags& flags, const model
   o.max_recycled = flags.max_recycled;
   o.mix_prefill = flags.mix_prefill;
   o.draft_length = flags.spec_draft_length;
+  if (flags.enable_tracing) o.trace = std::make_shared<engine::EventTrace>();
   return o;
 }
 

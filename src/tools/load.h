@@ -29,6 +29,7 @@ struct LoadFlags {
   std::vector<std::string> additional_models;  // PATH or PATH,LIB: the draft model
   int64_t spec_draft_length = 0;               // 0: adaptive
   double memory_share = 0;                     // --gpu-memory-utilization; 0: the default
+  bool enable_tracing = false;                 // --enable-tracing
 };
 
 // The flags of LoadFlags that every command with an engine has.

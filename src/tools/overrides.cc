@@ -16,6 +16,28 @@ bool parse_whole(const std::string& text, T* value) {
   return ec == std::errc() && end == text.data() + text.size();
 }
 
+struct Refused {
+  std::string_view key, neutral, why;
+};
+constexpr Refused kRefused[] = {
+    {"tensor_parallel_shards", "1", "a model runs on one device"},
+    {"pipeline_parallel_stages", "1", "a model runs on one device"},
+    {"disaggregation", "0", "prefill and decode run in one process"},
+    {"sliding_window_size", "-1", "attention goes over the whole context"},
+    {"attention_sink_size", "-1", "attention goes over the whole context"},
+    {"max_history_size", "0", "it is for recurrent models, which this version does not run"},
+    {"spec_tree_width", "1", "guesses are one line of tokens"},
+};
+
+// True: nothing is to be done. An error: the key is known, its value cannot be had.
+Result<bool> is_neutral(const std::string& key, const std::string& value) {
+  const auto* found =
+      std::find_if(std::begin(kRefused), std::end(kRefused), [&](const Refused& r) { return r.key == key; });
+  if (found == std::end(kRefused)) return false;
+  if (value == found->neutral) return true;
+  return error("--overrides: {} can only be {} here, not {}: {}", key, found->neutral, value, found->why);
+}
+
 Result<std::map<std::string, std::string>> split(const std::string& text, const std::vector<std::string>& known) {
   std::map<std::string, std::string> out;
   std::stringstream list(text);
@@ -25,6 +47,8 @@ Result<std::map<std::string, std::string>> split(const std::string& text, const 
     if (eq == std::string::npos) return error("--overrides: found \"{}\", expected key=value", item);
     const std::string key = item.substr(0, eq), value = item.substr(eq + 1);
     if (std::find(known.begin(), known.end(), key) == known.end()) {
+      MLC_TRY(const bool neutral, is_neutral(key, value));
+      if (neutral) continue;
       return error("--overrides: the key \"{}\" is unknown; known are {}", key, fmt::join(known, ", "));
     }
     out[key] = value;

@@ -12,7 +12,8 @@
 
 namespace mlc::tools {
 
-// Values are positive integers. An unknown key names the ones that are known.
+// Values are positive integers. An unknown key names the ones that are known. What MLC LLM knows and this program does
+// not is refused with the reason, unless it asks for what is so anyway ("tensor_parallel_shards=1").
 Result<std::map<std::string, int64_t>> parse_overrides(const std::string& text, const std::vector<std::string>& known);
 
 // The same list with values of several kinds, each asked for by name; an absent key leaves its field as it is.

@@ -27,6 +27,7 @@ struct Options {
   LoadFlags load;
   serve::ServerOptions server;
   std::vector<std::string> more_models;
+  std::string embedding_model, embedding_model_lib;
   std::string overrides, prefix_cache_mode = "radix", prefill_mode = "hybrid";
   std::string log_format = "text", metrics_compat;
   std::string origins = "[]", methods = "[\"*\"]", headers = "[\"*\"]";
@@ -72,17 +73,38 @@ std::vector<std::string> model_paths(const Options& o) {
   return paths;
 }
 
+// The flags of each model: those of `paths` answer with text, then comes the embedding model, if there is one.
+std::vector<LoadFlags> flags_per_model(const Options& o, const std::vector<std::string>& paths) {
+  std::vector<LoadFlags> all;
+  for (const std::string& path : paths) {
+    all.push_back(o.load);
+    all.back().model.model = path;
+  }
+  if (!o.embedding_model.empty()) {
+    LoadFlags& flags = all.emplace_back();
+    flags.model = o.load.model;
+    flags.model.model = o.embedding_model;
+    flags.model.model_lib = o.embedding_model_lib;
+    flags.model.quantization.clear();  // its own
+    flags.mlock = o.load.mlock;
+    flags.memory_share = o.load.memory_share;
+  }
+  // Memory is taken when a cache fills up, so each model would count on all of it.
+  for (LoadFlags& flags : all) {
+    const double share = flags.memory_share > 0 ? flags.memory_share : engine::kDefaultMemoryShare;
+    flags.memory_share = share / static_cast<double>(all.size());
+  }
+  return all;
+}
+
 Result<void> load_and_set(const Options& o, const std::vector<std::string>& paths, serve::HttpServer& server) {
   protocol::ModelList models;
   std::string names;
-  for (const std::string& path : paths) {
+  const std::vector<LoadFlags> all = flags_per_model(o, paths);
+  for (const LoadFlags& flags : all) {
     const auto begin = std::chrono::steady_clock::now();
-    LoadFlags flags = o.load;
-    flags.model.model = path;
-    // Memory is taken when a cache fills up, so each model would count on all of it.
-    const double share = flags.memory_share > 0 ? flags.memory_share : engine::kDefaultMemoryShare;
-    flags.memory_share = share / static_cast<double>(paths.size());
     MLC_TRY(protocol::ServedModel model, load_model(flags));
+    model.embeds_only = &flags == &all.back() && !o.embedding_model.empty();
     const std::string id = model.id;
     if (models.find(id, /*exact=*/true))
       return error("two models are called {}; their directories need different names", id);
@@ -140,6 +162,9 @@ Result<int> run_server(Options o) {
   if (paths.size() > 1 && !(o.load.served_model_name.empty() && o.load.model.model_lib.empty())) {
     return error("--served-model-name and --model-lib are for one model; {} are given", paths.size());
   }
+  if (o.embedding_model.empty() && !o.embedding_model_lib.empty()) {
+    return error("--embedding-model-lib {} belongs to a model: --embedding-model is not given", o.embedding_model_lib);
+  }
   if (o.server.tls_certificate.empty() != o.server.tls_key.empty()) {
     return error("--ssl-cert and --ssl-key belong together; only one is given");
   }
@@ -169,6 +194,10 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
       ->required(false)
       ->description("Hugging Face directory or MLC model directory, or a directory of such directories");
   app.add_option("--model", o->more_models, "One more model, chosen by its name in requests; may be repeated");
+  app.add_option("--embedding-model", o->embedding_model,
+                 "A model for /v1/embeddings alone; without it, the served models give embeddings");
+  app.add_option("--embedding-model-lib", o->embedding_model_lib,
+                 "Its compiled library; default: compiled as needed and cached");
   add_answer_flags(app, o->load);
   app.add_option("--served-model-name", o->load.served_model_name, "The model's id in the API; default: its directory");
   app.add_option("--mode", o->load.mode, "local (8 sequences at once), interactive (1) or server (up to 64)")
@@ -204,6 +233,8 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
   app.add_option("--metrics-compat", o->metrics_compat, "vllm: /metrics also has vLLM's names")
       ->check(CLI::IsMember({"vllm"}));
   app.add_flag("--enable-debug", o->server.debug_endpoints, "Serve /debug/…");
+  app.add_flag("--enable-tracing", o->load.enable_tracing,
+               "Record what happens to each request, for /debug/dump_event_trace");
   app.add_option("--allow-origins", o->origins, "JSON list of origins for cross-origin requests")
       ->capture_default_str();
   app.add_option("--allow-methods", o->methods, "JSON list")->capture_default_str();

@@ -134,7 +134,8 @@ def test_wrong_overrides(home):
         "gpu_memory_utilization=1.5": "expected a number from 0.01 to 1",
         "prefill_mode=both": "expected hybrid or chunked",
         "max_num_sequence=0": "expected a positive integer",
-        "spec_tree_width=2": 'the key "spec_tree_width" is unknown',
+        "spec_tree_width=2": "guesses are one line of tokens",
+        "spec_tree=2": 'the key "spec_tree" is unknown',
     }.items():
         done = run(home, "serve", MODEL, "--port", "0", "--overrides", text)
         assert done.code == 1 and said in done.err, done

@@ -87,6 +87,29 @@ test("a conversation with a tool", async () => {
   assert.ok(!kinds.includes("error"));
 });
 
+test("a conversation with a tool through responses", async () => {
+  asked = [];
+  script.push(JSON.stringify(CALLS[0]));
+  const answer = await ai.generateText({
+    model: openai(model),
+    prompt: "Is it warm in Paris?",
+    tools: { get_weather: weather },
+    stopWhen: ai.stepCountIs(3),
+    // The server keeps no answers: earlier turns are sent whole.
+    providerOptions: { openai: { store: false } },
+    ...PLAIN,
+    maxOutputTokens: 200,
+  });
+  assert.deepEqual(asked, ["Paris"]);
+  assert.equal(answer.steps.length, 2);
+  const stream = ai.streamText({ model: openai(model), prompt: PROMPT, ...PLAIN });
+  const plain = await ai.generateText({ model: openai(model), prompt: PROMPT, ...PLAIN });
+  let text = "";
+  for await (const piece of stream.textStream) text += piece;
+  assert.equal(text, plain.text);
+  assert.ok(text.length > 0);
+});
+
 const Animal = z.object({
   name: z.string().max(12),
   size: z.enum(["small", "large"]),

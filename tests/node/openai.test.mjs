@@ -155,12 +155,19 @@ test("runs tools", async () => {
   assert.deepEqual(JSON.parse(streamed.choices[0].message.tool_calls[0].function.arguments), { city: "Paris" });
 });
 
-test("responds, whole and streamed", async () => {
+test("responds, whole, streamed and with a call", async () => {
   const options = { model, input: QUESTION[0].content, max_output_tokens: 24, temperature: 0 };
   const whole = await client.responses.create(options);
   const streamed = await client.responses.stream(options).finalResponse();
   assert.ok(whole.output_text.length > 0);
   assert.equal(streamed.output[0].content[0].text, whole.output_text);
+  const called = await client.responses.create({
+    ...options,
+    max_output_tokens: 200,
+    tools: [{ type: "function", name: "get_weather", strict: false, parameters: z.toJSONSchema(Weather) }],
+    ...PARIS,
+  });
+  assert.deepEqual(JSON.parse(called.output[0].arguments), { city: "Paris" });
 });
 
 test("embeds", async () => {

@@ -1,8 +1,9 @@
-"""LangChain against the server: its OpenAI chat model and its embeddings."""
+"""LangChain against the server: its OpenAI and Anthropic chat models and its embeddings."""
 
 import pydantic
 import pytest
 import script
+from langchain_anthropic import ChatAnthropic
 from langchain_core import messages
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
@@ -69,6 +70,24 @@ def test_a_conversation_with_tools(llm, proxy, http):
         sent = proxy.findings.requests[-1][1]
         prompt = prompt_of(http, sent["messages"], sent["tools"])
         assert all(result in prompt for result in results)
+
+
+def test_a_conversation_with_tools_through_responses(url, model):
+    llm = ChatOpenAI(
+        model=model,
+        base_url=url + "/v1",
+        api_key="none",
+        use_responses_api=True,
+        max_retries=0,
+        temperature=0,
+        max_tokens=200,
+    )
+    converse(llm.bind_tools(list(TOOLS.values())))
+
+
+def test_a_conversation_with_tools_through_anthropics_messages(url, model):
+    llm = ChatAnthropic(model=model, base_url=url, api_key="none", max_retries=0, timeout=300, max_tokens=200)
+    converse(llm.bind_tools(list(TOOLS.values())))
 
 
 def test_a_stream_adds_up_to_the_answer(llm):

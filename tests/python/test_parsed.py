@@ -69,6 +69,11 @@ def test_arguments_of_a_call_are_parsed_into_a_model(client, model):
     scripted = {"tools": tools, "extra_body": says(call("GetWeather", city="Oslo"))}
     answer = client.chat.completions.parse(model=model, **OPTIONS, **scripted).choices[0].message
     assert [c.function.parsed_arguments for c in answer.tool_calls] == [GetWeather(city="Oslo")]
+    with client.chat.completions.stream(model=model, **OPTIONS, **scripted) as stream:
+        done = [e for e in stream if e.type == "tool_calls.function.arguments.done"]
+        final = stream.get_final_completion()
+    assert [e.parsed_arguments for e in done] == [GetWeather(city="Oslo")]
+    assert final.choices[0].finish_reason == "tool_calls"
 
 
 def test_a_response_is_parsed_into_a_model(client, model):
