@@ -265,7 +265,7 @@ Result<int> run_chat(Options o) {
 
 std::function<Result<int>()> setup_chat(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  add_load_flags(app, o->load);
+  add_load_flags(app, o->load, "model,--model");
   app.add_option("--prompt", o->prompt, "Answer this once and exit; without it, a prompt that is piped in is answered");
   app.add_option("--overrides", o->overrides, "k=v;k=v with context_window_size, prefill_chunk_size");
   app.add_option("--temperature", o->temperature, "0 is greedy; default: the model's")->check(CLI::Range(0.0, 2.0));

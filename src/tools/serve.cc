@@ -10,12 +10,14 @@
 #include <thread>
 
 #include "base/event_log.h"
+#include "base/knobs.h"
 #include "base/log.h"
 #include "compiler/build_id.h"
 #include "engine/cpu_runner.h"
 #include "serve/http_server.h"
 #include "serve/observed_engine.h"
 #include "tools/command.h"
+#include "tools/hub_model.h"
 #include "tools/load.h"
 #include "tools/overrides.h"
 
@@ -133,8 +135,9 @@ Result<int> run_server(Options o) {
   MLC_TRY(o.server.cors.origins, string_list("--allow-origins", o.origins));
   MLC_TRY(o.server.cors.methods, string_list("--allow-methods", o.methods));
   MLC_TRY(o.server.cors.headers, string_list("--allow-headers", o.headers));
+  if (o.load.model.model.empty() && o.more_models.empty()) o.load.model.model = knob("MLC_MODEL_PATH");
   const std::vector<std::string> paths = model_paths(o);
-  if (paths.empty()) return error("no model is given: mlc_llm serve MODEL, or --model MODEL");
+  if (paths.empty()) return error("no model is given: mlc_llm serve MODEL, --model MODEL, or $MLC_MODEL_PATH");
   if (paths.size() > 1 && !(o.load.served_model_name.empty() && o.load.model.model_lib.empty())) {
     return error("--served-model-name and --model-lib are for one model; {} are given", paths.size());
   }
@@ -165,7 +168,7 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
   auto o = std::make_shared<Options>();
   add_load_flags(app, o->load)
       ->required(false)
-      ->description("Hugging Face directory or MLC model directory, or a directory of such directories");
+      ->description(fmt::format("{}; or a directory of model directories. Default: $MLC_MODEL_PATH", kModelHelp));
   app.add_option("--model", o->more_models, "One more model, chosen by its name in requests; may be repeated");
   add_answer_flags(app, o->load);
   app.add_option("--served-model-name", o->load.served_model_name, "The model's id in the API; default: its directory");
