@@ -110,8 +110,10 @@ class Fetch {
     for (const RemoteFile& file : files) {
       const std::string to = join_path(partial_, file.path);
       MLC_TRY(bool there, reuse(file, to, to));
-      if (!there) MLC_TRY_VOID(remove_all(to));
-      if (!there) MLC_TRY(there, reuse(file, join_path(dir_, file.path), to));
+      if (!there) {
+        MLC_TRY_VOID(remove_all(to));
+        MLC_TRY(there, reuse(file, join_path(dir_, file.path), to));
+      }
       if (!there) missing.push_back(&file);
       progress_.bytes_total += file.size;
       if (there) bytes_done_ += file.size;

@@ -10,7 +10,7 @@
 namespace mlc::hub {
 namespace {
 
-constexpr int kAttempts = 5;
+constexpr int kAttempts = 5, kAllAttempts = 200;
 constexpr double kFirstWait = 0.25, kLongestWait = 60;
 
 bool may_pass(const Answer& answer) {
@@ -25,7 +25,7 @@ double jitter() {
 }  // namespace
 
 bool Retry::again(const Answer& answer) {
-  if (!may_pass(answer) || ++failures_ >= kAttempts) return false;
+  if (!may_pass(answer) || ++failures_ >= kAttempts || ++all_failures_ >= kAllAttempts) return false;
   double wait = kFirstWait * static_cast<double>(1 << (failures_ - 1)) * jitter();
   if (answer.retry_after_s) wait = *answer.retry_after_s;
   wait = std::min(wait, kLongestWait);

@@ -1,6 +1,6 @@
 // GETs that are tried again: when the connection fails or breaks, and when the server says that it cannot now (429,
 // 5xx). Waits double from 0.25 s, with a random part so that many clients do not come back together; a server's
-// Retry-After wins, up to a minute. Attempts that brought new bytes do not count.
+// Retry-After wins, up to a minute. Attempts that brought new bytes do not count, up to a limit.
 //
 //   MLC_TRY(Answer answer, get_text(client, {.url = url, .token = token}));     // status 200, or a refusal
 #pragma once
@@ -22,7 +22,7 @@ class Retry {
 
  private:
   const std::atomic<bool>* stop_;
-  int failures_ = 0;
+  int failures_ = 0, all_failures_ = 0;
 };
 
 // The answer as a whole, after as many attempts as make sense. Errors: kUnavailable when there was no answer.

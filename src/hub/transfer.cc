@@ -62,7 +62,8 @@ Result<void> complete(const Transfer& t, Part& part) {
     if (part.size() == t.file.size) break;
     if (part.size() > before) retry.moved();
     if (answer.status == 200 || answer.status == 206) {
-      answer = {.failure = fmt::format("the answer ends after {} of {} bytes", part.size(), t.file.size)};
+      answer.status = 0;
+      answer.failure = fmt::format("the answer ends after {} of {} bytes", part.size(), t.file.size);
     }
     if (answer.status == 416 && before > 0) {
       MLC_TRY_VOID(part.start_over());
