@@ -11,7 +11,7 @@ import time
 import urllib.parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-LARGE = 100_000  # bytes from which a file is in Git LFS
+LARGE = 1_000_000  # bytes from which a file is in Git LFS
 REPO = "tiny-org/tiny"
 
 
@@ -71,7 +71,13 @@ class FakeHub:
         return f"http://127.0.0.1:{self.servers[1].server_port}"
 
     def environment(self, **more):
-        return {"HF_ENDPOINT": self.endpoint, "no_proxy": "*", "HF_HOME": "/nonexistent", "HF_HUB_DOWNLOAD_TIMEOUT": 3, **more}
+        return {
+            "HF_ENDPOINT": self.endpoint,
+            "no_proxy": "*",
+            "HF_HOME": "/nonexistent",
+            "HF_HUB_DOWNLOAD_TIMEOUT": 3,
+            **more,
+        }
 
     def count(self, part):
         return sum(part in path for path in self.requests)
@@ -153,9 +159,6 @@ class FakeHub:
 
     def fail(self, part, times, status, *headers):
         self.fault(part, times, lambda handler, _: handler.reply(status, b"no", headers))
-
-    def cut(self, part, times, after):
-        self.fault(part, times, lambda handler, path: self.send_file(handler, self.files[path.rsplit("/", 1)[1]], after))
 
     def stall(self, part, times, seconds):
         def act(handler, path):
