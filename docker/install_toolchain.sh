@@ -23,7 +23,7 @@ echo "deb [signed-by=/usr/share/keyrings/llvm.gpg] https://apt.llvm.org/$VERSION
   >/etc/apt/sources.list.d/llvm-19.list
 apt-get update -q
 apt-get install -y -q --no-install-recommends make ninja-build g++-12 ccache pkg-config git python3 \
-  llvm-19-dev liblld-19-dev opencl-c-headers libzstd-dev zlib1g-dev libxml2-dev libedit-dev libboost-dev \
+  llvm-19-dev liblld-19-dev opencl-c-headers libzstd-dev zlib1g-dev libxml2-dev libedit-dev libcurl4-openssl-dev libboost-dev \
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libssl-dev prometheus-cpp-dev
 # 22.04's CMake is older than the build asks for.
 PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --quiet cmake==3.31.10

@@ -9,7 +9,7 @@ set -euo pipefail
 
 build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
   llvm-19-dev liblld-19-dev opencl-c-headers libzstd-dev zlib1g-dev libxml2-dev
-  libedit-dev libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libssl-dev prometheus-cpp-dev
+  libedit-dev libcurl4-openssl-dev libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libssl-dev prometheus-cpp-dev
   rustc-web cargo-web)
 tests=(libgtest-dev libgmock-dev clang-format-19 clang-tidy-19 shellcheck rustfmt-web rust-web-clippy python3-venv nodejs
   pocl-opencl-icd ocl-icd-libopencl1 libxgboost0 prometheus qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross

@@ -23,6 +23,7 @@ LIBRARIES = [
     ("fmt 9.1", "MIT", "formatting"),
     ("OpenSSL 3.0", "Apache-2.0", "hashes"),
     ("libedit 3.1", "BSD-3-Clause", "line editing"),
+    ("libcurl 7.88", "curl", "downloads"),
     ("GNU libstdc++ 12", "GPL-3.0-or-later WITH GCC-exception-3.1", "C++ runtime"),
 ]
 

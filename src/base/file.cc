@@ -113,12 +113,24 @@ Result<FileWriter> FileWriter::create(const std::string& path) {
   return FileWriter(fd, path);
 }
 
+Result<FileWriter> FileWriter::continue_file(const std::string& path) {
+  MLC_TRY(int fd, open_retry(path, O_WRONLY | O_CREAT | O_APPEND, 0666, "opening"));
+  FileWriter writer(fd, path);
+  writer.keep_ = true;
+  MLC_TRY(writer.position_, file_size(path));
+  return writer;
+}
+
 FileWriter::FileWriter(FileWriter&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), position_(other.position_), path_(std::move(other.path_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      position_(other.position_),
+      keep_(other.keep_),
+      path_(std::move(other.path_)) {}
 
 FileWriter& FileWriter::operator=(FileWriter&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(position_, other.position_);
+  std::swap(keep_, other.keep_);
   std::swap(path_, other.path_);
   return *this;
 }
@@ -126,7 +138,7 @@ FileWriter& FileWriter::operator=(FileWriter&& other) noexcept {
 FileWriter::~FileWriter() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(path_.c_str());
+  if (!keep_) ::unlink(path_.c_str());
 }
 
 Result<void> FileWriter::write(std::span<const std::byte> bytes) {
@@ -143,6 +155,13 @@ Result<void> FileWriter::write(std::span<const std::byte> bytes) {
 
 Result<void> FileWriter::write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
 
+Result<void> FileWriter::start_over() {
+  MLC_CHECK(fd_ >= 0, "start_over of closed file {}", path_);
+  if (::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) != 0) return os_error(errno, path_, "emptying");
+  position_ = 0;
+  return {};
+}
+
 Result<void> FileWriter::close() {
   MLC_CHECK(fd_ >= 0, "close of closed file {}", path_);
   // Some file systems report a full disk only here. EINVAL and EROFS: the file is something that cannot be synced.
@@ -150,7 +169,7 @@ Result<void> FileWriter::close() {
   if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) code = errno;
   if (::close(std::exchange(fd_, -1)) != 0 && code == 0 && errno != EINTR) code = errno;
   if (code != 0) {
-    ::unlink(path_.c_str());
+    if (!keep_) ::unlink(path_.c_str());
     return os_error(code, path_, "writing");
   }
   return {};

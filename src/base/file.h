@@ -29,10 +29,12 @@ Result<std::string> read_file(const std::string& path);
 std::string join_path(std::string_view dir, std::string_view name);
 
 // Writes bytes one after the other; the data is on disk when close() has succeeded. A Writer that dies without close()
-// removes its file.
+// removes its file, unless it continues one.
 class FileWriter {
  public:
   static Result<FileWriter> create(const std::string& path);
+  // Continues a file that may be there, and keeps what is written even without close().
+  static Result<FileWriter> continue_file(const std::string& path);
   FileWriter(FileWriter&&) noexcept;
   FileWriter& operator=(FileWriter&&) noexcept;
   FileWriter(const FileWriter&) = delete;
@@ -41,6 +43,7 @@ class FileWriter {
 
   Result<void> write(std::span<const std::byte> bytes);
   Result<void> write(std::string_view text);
+  Result<void> start_over();  // empties the file
   Result<void> close();
   uint64_t position() const { return position_; }
   const std::string& path() const { return path_; }
@@ -49,6 +52,7 @@ class FileWriter {
   FileWriter(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   int fd_ = -1;
   uint64_t position_ = 0;
+  bool keep_ = false;
   std::string path_;
 };
 

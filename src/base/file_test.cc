@@ -62,6 +62,23 @@ TEST(File, FullDiskIsNamed) {
   EXPECT_NE(written.error().message.find("disk is full"), std::string::npos) << written.error().message;
 }
 
+TEST(File, ContinuedFileIsKept) {
+  auto tmp = TempDir::create();
+  const std::string path = tmp->file("part");
+  for (const char* text : {"one ", "two"}) {
+    auto writer = FileWriter::continue_file(path);
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE(writer->write(std::string_view(text)));
+  }
+  EXPECT_EQ(*read_file(path), "one two");
+  auto writer = FileWriter::continue_file(path);
+  EXPECT_EQ(writer->position(), 7u);
+  ASSERT_TRUE(writer->start_over());
+  ASSERT_TRUE(writer->write(std::string_view("three")));
+  ASSERT_TRUE(writer->close());
+  EXPECT_EQ(*read_file(path), "three");
+}
+
 TEST(File, WriterWithoutCloseRemovesItsFile) {
   auto tmp = TempDir::create();
   ASSERT_TRUE(tmp);

@@ -18,7 +18,7 @@ struct Hasher::Impl {
 };
 
 Hasher::Hasher(HashKind kind) : impl_(std::make_unique<Impl>()) {
-  const EVP_MD* algorithm = kind == HashKind::kSha256 ? EVP_sha256() : EVP_md5();
+  const EVP_MD* algorithm = kind == HashKind::kSha256 ? EVP_sha256() : kind == HashKind::kSha1 ? EVP_sha1() : EVP_md5();
   MLC_CHECK(impl_->context != nullptr && EVP_DigestInit_ex(impl_->context, algorithm, nullptr) == 1,
             "OpenSSL cannot start a hash");
 }

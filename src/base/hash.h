@@ -14,7 +14,7 @@
 
 namespace mlc {
 
-enum class HashKind { kSha256, kMd5 };
+enum class HashKind { kSha256, kSha1, kMd5 };
 
 class Hasher {
  public:

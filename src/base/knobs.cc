@@ -20,6 +20,20 @@ constexpr Knob kKnobs[] = {
      "Where compiled models, packed weights and downloads are cached. Unset: `$XDG_CACHE_HOME/mlc_llm`, else "
      "`~/.cache/mlc_llm`."},
     {"MLC_MODEL_PATH", "", "What `mlc_llm serve` serves when it is given no model."},
+    {"MLC_DOWNLOAD_CACHE_POLICY", "ON",
+     "Models of hubs (`HF://…`). ON: what was downloaded is used without asking the hub. REDO: it is compared with the "
+     "hub, and what differs is downloaded again. READONLY: nothing is downloaded. OFF: such names are refused."},
+    {"MLC_LLM_READONLY_WEIGHT_CACHE", "",
+     "Directories, separated by `;` or `:`, that are looked into for downloaded models first: "
+     "`<directory>/hf/<user>/<repo>`."},
+    {"HF_TOKEN", "",
+     "Token for private and gated models. Sent to the hub of HF_ENDPOINT only. Unset: the token that `hf auth login` "
+     "stored, in `$HF_TOKEN_PATH`, `$HF_HOME/token` or `~/.cache/huggingface/token`."},
+    {"HF_TOKEN_PATH", "", "The file of that token, if it is somewhere else."},
+    {"HF_ENDPOINT", "https://huggingface.co", "The hub that `HF://…` names: a mirror, or a hub of one's own."},
+    {"HF_HUB_OFFLINE", "0", "1: nothing is downloaded, as with MLC_DOWNLOAD_CACHE_POLICY=READONLY."},
+    {"HF_HUB_DOWNLOAD_TIMEOUT", "30",
+     "Seconds without a byte after which a download's connection is given up and made again."},
     {"MLC_THREADS", "0",
      "Worker threads; 0: one per physical performance core that this process may use (CPU affinity and cgroup quota). "
      "`--threads` wins."},

@@ -42,6 +42,21 @@ uint64_t tree_bytes(const fs::path& path) {
   return total;
 }
 
+// What src/hub downloaded: <root>/{model_weights,model_config}/<hub>/<user>/<repo>.
+std::vector<fs::path> downloads(const std::string& root) {
+  std::vector<fs::path> found;
+  std::error_code ec;
+  for (const char* kind : {"model_weights", "model_config"}) {
+    for (const auto& hub : fs::directory_iterator(join_path(root, kind), ec)) {
+      if (hub.path().filename() == "converted") continue;
+      for (const auto& user : fs::directory_iterator(hub.path(), ec)) {
+        for (const auto& repo : fs::directory_iterator(user.path(), ec)) found.push_back(repo.path());
+      }
+    }
+  }
+  return found;
+}
+
 // True if the library at `path` has the digest recorded beside it.
 bool digest_matches(const std::string& path) {
   auto recorded = read_file(path + ".sha256");
@@ -82,16 +97,18 @@ void Cache::touch(const std::string& path) { ::utime(path.c_str(), nullptr); }
 
 Result<std::vector<CacheEntry>> Cache::list() const {
   std::vector<CacheEntry> entries;
+  const auto add = [&](const char* kind, const fs::path& path) {
+    struct stat st;
+    if (::stat(path.c_str(), &st) == 0) entries.push_back({kind, path.string(), tree_bytes(path), st.st_mtime});
+  };
   for (const Kind& kind : kKinds) {
     std::error_code ec;
     for (const auto& item : fs::directory_iterator(join_path(root_, kind.dir), ec)) {
-      if (item.path().extension() == ".sha256") continue;
-      struct stat st;
-      if (::stat(item.path().c_str(), &st) != 0) continue;
-      entries.push_back({kind.name, item.path().string(), tree_bytes(item.path()), st.st_mtime});
+      if (item.path().extension() != ".sha256") add(kind.name, item.path());
     }
     if (ec) return error(ErrorCode::kIo, "cannot list {}/{}: {}", root_, kind.dir, ec.message());
   }
+  for (const fs::path& path : downloads(root_)) add("download", path);
   std::sort(entries.begin(), entries.end(), [](const CacheEntry& a, const CacheEntry& b) {
     return std::pair(a.last_used, a.path) < std::pair(b.last_used, b.path);
   });

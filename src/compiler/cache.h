@@ -3,7 +3,8 @@
 //   MLC_TRY(Cache cache, Cache::open());                      // $MLC_LLM_HOME, else $XDG_CACHE_HOME/mlc_llm …
 //   MLC_TRY(std::string lib, cached_library(cache, config, "q4f16_1", options));
 //
-// Layout: <root>/{model_lib,model_weights/converted,packed}/<key>[.so|.bin], <root>/locks/<key>.lock. Keys are SHA-256
+// Layout: <root>/{model_lib,model_weights/converted,packed}/<key>[.so|.bin], <root>/locks/<key>.lock; what is
+// downloaded lies beside them (hub/fetch.h). Keys are SHA-256
 // over everything that decides the content. An entry appears by rename under a lock, so that processes may race; it is
 // checked against its recorded digest or description before use, and rebuilt when it does not match. Reading an entry
 // marks it as used; prune() removes the least recently used first.
@@ -20,7 +21,7 @@
 namespace mlc::compiler {
 
 struct CacheEntry {
-  std::string kind;  // "library", "model", "packed"
+  std::string kind;  // "library", "model", "packed", "download"
   std::string path;
   uint64_t bytes = 0;
   int64_t last_used = 0;  // seconds since 1970

@@ -50,7 +50,9 @@ Result<int> compile(const Options& o) {
 
 std::function<Result<int>()> setup_compile(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("model", o->flags.model, "Model directory, mlc-chat-config.json, or the name of a preset")->required();
+  app.add_option("model", o->flags.model,
+                 "Model directory, mlc-chat-config.json, HF://USER/REPO[@REVISION], or the name of a preset")
+      ->required();
   app.add_option("--quantization", o->flags.quantization, "One of " + quant::scheme_names() + "; default: the model's");
   app.add_option("--model-type", o->model_type, "auto, or the type the model must have")->capture_default_str();
   add_compile_flags(app, o->flags);

@@ -8,6 +8,7 @@
 #include "model/lora.h"
 #include "quant/scheme.h"
 #include "tools/command.h"
+#include "tools/hub_model.h"
 #include "tools/progress.h"
 #include "weights/open.h"
 
@@ -23,12 +24,14 @@ Result<int> convert_weight(const Options& o) {
   if (o.device != "auto" && o.device != "cpu") {
     return error(ErrorCode::kUnsupported, "--device {} is not supported; weights are converted on the cpu", o.device);
   }
-  MLC_TRY(model::ModelConfig config, model::load_model_config(o.config));
+  MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(o.quantization));
+  const bool own_weights = o.source.empty();
+  MLC_TRY(const std::string config_dir, local_model(o.config, own_weights ? Weights::kNeeded : Weights::kNotNeeded));
+  MLC_TRY(model::ModelConfig config, model::load_model_config(config_dir));
   if (o.model_type != "auto" && o.model_type != config.model_type) {
     return error("--model-type is {}, but {} describes a {} model", o.model_type, o.config, config.model_type);
   }
-  MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(o.quantization));
-  const std::string source_dir = o.source.empty() ? o.config : o.source;
+  MLC_TRY(const std::string source_dir, local_model(own_weights ? config_dir : o.source, Weights::kNeeded));
   if (weights::detect_weights(source_dir) == weights::WeightFormat::kMlc) {
     return error("{} holds weights that are converted already (tensor-cache.json); expected *.safetensors", source_dir);
   }
@@ -53,11 +56,12 @@ Result<int> convert_weight(const Options& o) {
 
 std::function<Result<int>()> setup_convert_weight(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("config", o->config, "Directory with config.json and *.safetensors")->required();
+  app.add_option("config", o->config, "Directory with config.json and *.safetensors, or HF://USER/REPO[@REVISION]")
+      ->required();
   app.add_option("--quantization", o->quantization, "One of " + quant::scheme_names())->required();
   app.add_option("--model-type", o->model_type, "auto, or the type the configuration must have")->capture_default_str();
   app.add_option("--device", o->device, "auto or cpu")->capture_default_str();
-  app.add_option("--source", o->source, "Directory of the weights, if not that of the configuration");
+  app.add_option("--source", o->source, "Directory or HF:// name of the weights, if not that of the configuration");
   app.add_option("--source-format", o->source_format, "auto or huggingface-safetensor")
       ->check(CLI::IsMember({"auto", "huggingface-safetensor"}))
       ->capture_default_str();

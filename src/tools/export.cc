@@ -7,6 +7,7 @@
 #include "model/params.h"
 #include "model/presets.h"
 #include "tools/command.h"
+#include "tools/hub_model.h"
 #include "tools/model_dir.h"
 #include "tools/progress.h"
 #include "weights/open.h"
@@ -46,6 +47,7 @@ Result<int> export_model(const Options& o) {
   } else {
     MLC_TRY(auto cache, compiler::Cache::open());
     ModelFlags flags = o.flags;
+    MLC_TRY(flags.model, local_model(o.flags.model, Weights::kNeeded));
     if (is_directory(flags.model) && !path_exists(join_path(flags.model, "mlc-chat-config.json"))) {
       MLC_TRY(auto original, model::load_model_config(flags.model));
       flags.quantization = exact_scheme(original);
@@ -72,7 +74,7 @@ Result<int> export_model(const Options& o) {
 
 std::function<Result<int>()> setup_export(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("model", o->flags.model, "Model directory");
+  app.add_option("model", o->flags.model, kModelHelp);
   app.add_option("--preset", o->preset, "A model shape by name, such as llama-3.2-1b");
   app.add_flag("--synthetic", o->synthetic, "The random weights that bench --synthetic measures");
   app.add_option("--format", o->format, "File format")->check(CLI::IsMember({"gguf"}))->capture_default_str();

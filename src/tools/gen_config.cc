@@ -8,12 +8,13 @@
 #include "quant/scheme.h"
 #include "text/convert.h"
 #include "tools/command.h"
+#include "tools/hub_model.h"
 
 namespace mlc::tools {
 
 std::function<Result<int>()> setup_gen_config(CLI::App& app) {
   auto o = std::make_shared<model::GenConfigOptions>();
-  app.add_option("config", o->source_dir, "Hugging Face directory")->required();
+  app.add_option("config", o->source_dir, "Hugging Face directory, or HF://USER/REPO[@REVISION]")->required();
   app.add_option("--quantization", o->quantization, "One of " + quant::scheme_names())->required();
   app.add_option("--conv-template", o->conv_template, "auto, or a conversation template's name")->capture_default_str();
   app.add_option("--context-window-size", o->context_window_size, "Tokens; default: the model's");
@@ -24,6 +25,7 @@ std::function<Result<int>()> setup_gen_config(CLI::App& app) {
   app.add_option("--tensor-parallel-shards", o->tensor_parallel_shards, "1");
   app.add_option("-o,--output", o->out_dir, "Directory to write to")->required();
   return [o]() -> Result<int> {
+    MLC_TRY(o->source_dir, local_model(o->source_dir, Weights::kNotNeeded));
     o->assemble_tokenizer = text::assemble_tokenizer_json;
     MLC_TRY(auto report, model::gen_config(*o));
     for (const std::string& w : report.warnings) log::warn("{}", w);

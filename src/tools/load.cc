@@ -15,6 +15,7 @@
 #include "protocol/prompt.h"
 #include "runtime/module.h"
 #include "runtime/param_store.h"
+#include "tools/hub_model.h"
 #include "tools/limits.h"
 #include "tools/progress.h"
 #include "tools/workers.h"
@@ -223,7 +224,7 @@ std::string default_name(const std::string& model) {
 }  // namespace
 
 CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags, const std::string& names) {
-  auto* model = app.add_option(names, flags.model.model, "Hugging Face directory or MLC model directory")->required();
+  auto* model = app.add_option(names, flags.model.model, kModelHelp)->required();
   app.add_option("--model-lib", flags.model.model_lib, "Compiled library; default: compiled as needed and cached");
   app.add_option("--quantization", flags.model.quantization,
                  "How to store a Hugging Face model's weights; default: q4f16_1 above 100 M parameters, full precision "

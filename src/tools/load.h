@@ -33,8 +33,8 @@ struct LoadFlags {
 };
 
 // The flags of LoadFlags that every command with an engine has.
-CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags,
-                            const std::string& names = "model");  // the model argument, required
+// The model argument, required; `names`: what it is called.
+CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags, const std::string& names = "model");
 
 // --tool-call-parser and --reasoning-parser, for commands that serve an API.
 void add_answer_flags(CLI::App& app, LoadFlags& flags);

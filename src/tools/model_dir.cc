@@ -12,6 +12,7 @@
 #include "model/convert.h"
 #include "quant/scheme.h"
 #include "text/convert.h"
+#include "tools/hub_model.h"
 #include "tools/progress.h"
 #include "weights/mlc_shards.h"
 #include "weights/open.h"
@@ -147,11 +148,13 @@ Result<ModelDir> convert_to_cache(const compiler::Cache& cache, const ModelFlags
 
 }  // namespace
 
-Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& flags) {
+Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& given) {
+  ModelFlags flags = given;
+  MLC_TRY(flags.model, local_model(given.model, Weights::kNeeded));
   if (!is_directory(flags.model)) {
     return error(ErrorCode::kNotFound,
                  "there is no model directory \"{}\"; expected a Hugging Face directory (config.json, *.safetensors, "
-                 "tokenizer.json) or an MLC model directory (mlc-chat-config.json)",
+                 "tokenizer.json), an MLC model directory (mlc-chat-config.json), or HF://USER/REPO",
                  flags.model);
   }
   if (!path_exists(join_path(flags.model, "mlc-chat-config.json"))) return convert_to_cache(cache, flags);

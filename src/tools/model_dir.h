@@ -15,7 +15,7 @@ namespace mlc::tools {
 
 // Flags that every command with a model shares.
 struct ModelFlags {
-  std::string model;                    // directory
+  std::string model;                    // directory, or the name of a hub's model
   std::string model_lib;                // --model-lib; empty: compiled as needed
   std::string quantization;             // --quantization; empty: the directory's, or the default scheme
   std::string device = "auto";          // auto or cpu
@@ -50,7 +50,7 @@ Result<std::shared_ptr<const compiler::TuningDatabase>> open_tuning(const std::s
 std::string default_tuning_path();
 Result<compiler::CompileOptions> compile_options(const ModelFlags& flags);
 
-// Finds or makes the MLC model directory. Slow steps show their progress.
+// Finds, downloads or makes the MLC model directory. Slow steps show their progress.
 Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& flags);
 // For a conversion whose weights were found damaged: removes it unless another process has made it anew meanwhile, and
 // makes it again.

@@ -17,6 +17,7 @@
 #include "serve/http_server.h"
 #include "serve/observed_engine.h"
 #include "tools/command.h"
+#include "tools/hub_model.h"
 #include "tools/load.h"
 #include "tools/overrides.h"
 
@@ -192,7 +193,7 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
   auto o = std::make_shared<Options>();
   add_load_flags(app, o->load)
       ->required(false)
-      ->description("Hugging Face directory or MLC model directory, or a directory of such directories");
+      ->description(fmt::format("{}; or a directory of model directories. Default: $MLC_MODEL_PATH", kModelHelp));
   app.add_option("--model", o->more_models, "One more model, chosen by its name in requests; may be repeated");
   app.add_option("--embedding-model", o->embedding_model,
                  "A model for /v1/embeddings alone; without it, the served models give embeddings");

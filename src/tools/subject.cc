@@ -4,10 +4,12 @@
 #include "model/chat_config.h"
 #include "model/presets.h"
 #include "quant/scheme.h"
+#include "tools/hub_model.h"
 
 namespace mlc::tools {
 
-Result<Subject> find_subject(const std::string& model, const std::string& quantization) {
+Result<Subject> find_subject(const std::string& named, const std::string& quantization) {
+  MLC_TRY(const std::string model, local_model(named, Weights::kNotNeeded));
   Subject s;
   s.scheme = quantization;
   if (path_exists(join_path(model, "mlc-chat-config.json")) || model.ends_with("mlc-chat-config.json")) {

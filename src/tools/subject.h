@@ -14,7 +14,8 @@ struct Subject {
   int64_t context_window_size = 0;  // 0: the model's
 };
 
-// `model`: a directory with mlc-chat-config.json or config.json, such a file, or the name of a preset. `quantization`
+// `model`: a directory with mlc-chat-config.json or config.json, such a file, the name of a
+// hub's model (HF://…, of which everything but the weights is downloaded), or the name of a preset. `quantization`
 // may be empty where the directory names its scheme.
 Result<Subject> find_subject(const std::string& model, const std::string& quantization);
 

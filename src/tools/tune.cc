@@ -171,7 +171,7 @@ Result<int> export_defaults(const std::string& path, std::string isa, const std:
 }
 
 void add_run_flags(CLI::App& app, RunOptions& o) {
-  app.add_option("model", o.flags.model, "Model directory or mlc-chat-config.json");
+  app.add_option("model", o.flags.model, "Model directory, mlc-chat-config.json, or HF://USER/REPO[@REVISION]");
   app.add_option("--preset", o.preset, "A model shape by name, such as llama-3.2-1b");
   app.add_option("--quantization", o.flags.quantization, "How weights are stored; default: the model's");
   app.add_option("--time-budget", o.budget, "For all kernels together: 120s, 10m, 1h")->capture_default_str();

@@ -77,7 +77,7 @@ def error_line(result):
     lines = [line for line in result.err.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")]
     assert len(errors) == 1 and lines[-1] == errors[0], result
-    others = [line for line in lines[:-1] if not re.match(r"(converting|compiling|packing|warning) ", line)]
+    others = [line for line in lines[:-1] if not re.match(r"(converting|compiling|packing|downloading|warning) ", line)]
     assert not others, result
     assert 12 < len(errors[0]) < 1500, result
     assert result.out == "", result
