@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "base/log.h"
+#include "loader/progress.h"
 #include "model/convert.h"
 #include "model/lora.h"
 #include "quant/scheme.h"
 #include "tools/command.h"
-#include "tools/progress.h"
 #include "weights/open.h"
 
 namespace mlc::tools {
@@ -36,7 +36,7 @@ Result<int> convert_weight(const Options& o) {
   if (!o.lora_adapter.empty()) {
     MLC_TRY(source, model::merge_lora(std::move(source), o.lora_adapter));
   }
-  Progress progress(fmt::format("converting to {}", scheme->name()));
+  loader::Progress progress(fmt::format("converting to {}", scheme->name()));
   model::ConvertOptions options;
   options.progress = [&](const model::ConvertProgress& p) {
     progress.update(

@@ -16,14 +16,14 @@
 #include "serve/http_server.h"
 #include "serve/observed_engine.h"
 #include "tools/command.h"
-#include "tools/load.h"
+#include "tools/load_flags.h"
 #include "tools/overrides.h"
 
 namespace mlc::tools {
 namespace {
 
 struct Options {
-  LoadFlags load;
+  loader::LoadOptions load;
   serve::ServerOptions server;
   std::vector<std::string> more_models;
   std::string overrides, prefix_cache_mode = "radix", prefill_mode = "hybrid";
@@ -76,12 +76,12 @@ Result<void> load_and_set(const Options& o, const std::vector<std::string>& path
   std::string names;
   for (const std::string& path : paths) {
     const auto begin = std::chrono::steady_clock::now();
-    LoadFlags flags = o.load;
+    loader::LoadOptions flags = o.load;
     flags.model.model = path;
     // Memory is taken when a cache fills up, so each model would count on all of it.
     const double share = flags.memory_share > 0 ? flags.memory_share : engine::kDefaultMemoryShare;
     flags.memory_share = share / static_cast<double>(paths.size());
-    MLC_TRY(protocol::ServedModel model, load_model(flags));
+    MLC_TRY(protocol::ServedModel model, loader::load_model(flags));
     const std::string id = model.id;
     if (models.find(id, /*exact=*/true))
       return error("two models are called {}; their directories need different names", id);
@@ -110,7 +110,7 @@ Result<void> one_of(const char* name, const std::string& value, std::vector<std:
 
 Result<void> apply_overrides(Options* o) {
   MLC_TRY(const Overrides given, Overrides::parse(o->overrides, kOverrides));
-  LoadFlags& l = o->load;
+  loader::LoadOptions& l = o->load;
   MLC_TRY_VOID(given.read("max_num_sequence", 1, &l.max_num_sequence));
   MLC_TRY_VOID(given.read("max_total_seq_length", 1, &l.max_total_tokens));
   MLC_TRY_VOID(given.read("prefill_chunk_size", 1, &l.model.prefill_chunk_size));

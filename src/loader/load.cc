@@ -1,4 +1,4 @@
-#include "tools/load.h"
+#include "loader/load.h"
 
 #include <fmt/format.h>
 
@@ -12,15 +12,15 @@
 #include "compiler/build_id.h"
 #include "engine/cpu_runner.h"
 #include "engine/draft_model.h"
+#include "loader/limits.h"
+#include "loader/progress.h"
+#include "loader/workers.h"
 #include "protocol/prompt.h"
 #include "runtime/module.h"
 #include "runtime/param_store.h"
-#include "tools/limits.h"
-#include "tools/progress.h"
-#include "tools/workers.h"
 #include "weights/mlc_shards.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 namespace {
 
 Result<std::shared_ptr<const runtime::ParamStore>> load_params(const compiler::Cache& cache, const ModelDir& dir,
@@ -46,7 +46,7 @@ Result<std::shared_ptr<const runtime::ParamStore>> load_params(const compiler::C
 }
 
 // MLC LLM's modes: local 4 sequences, interactive 1, server what the model was configured for.
-Result<engine::EngineOptions> engine_options(const LoadFlags& flags, const model::ChatConfig& config) {
+Result<engine::EngineOptions> engine_options(const LoadOptions& flags, const model::ChatConfig& config) {
   engine::EngineOptions o;
   const int64_t most = std::max<int64_t>(1, config.max_batch_size);
   if (flags.mode == "local") {
@@ -70,7 +70,7 @@ Result<engine::EngineOptions> engine_options(const LoadFlags& flags, const model
 // What of the memory share a draft model's cache gets.
 constexpr double kDraftShare = 0.25;
 
-Result<void> check_speculation(const LoadFlags& flags) {
+Result<void> check_speculation(const LoadOptions& flags) {
   const std::string& mode = flags.speculative_mode;
   if (mode == "eagle" || mode == "medusa") {
     return error(
@@ -95,7 +95,7 @@ struct LoadedRunner {
 };
 
 // Compiles and packs as needed.
-Result<LoadedRunner> load_runner(const compiler::Cache& cache, const LoadFlags& flags, const ModelFlags& model,
+Result<LoadedRunner> load_runner(const compiler::Cache& cache, const LoadOptions& flags, const ModelOptions& model,
                                  ModelDir dir, const std::shared_ptr<ThreadPool>& pool) {
   MLC_TRY(std::string lib, find_library(cache, dir, model));
   MLC_TRY(auto module, runtime::Module::load(lib));
@@ -118,13 +118,13 @@ Result<LoadedRunner> load_runner(const compiler::Cache& cache, const LoadFlags& 
 }
 
 // Null: no speculation.
-Result<std::unique_ptr<engine::DraftSource>> load_drafts(const compiler::Cache& cache, const LoadFlags& flags,
+Result<std::unique_ptr<engine::DraftSource>> load_drafts(const compiler::Cache& cache, const LoadOptions& flags,
                                                          const engine::RunnerLimits& served,
                                                          const engine::EngineOptions& options, double share,
                                                          const std::shared_ptr<ThreadPool>& pool) {
   if (flags.speculative_mode == "ngram") return engine::make_ngram_draft();
   if (flags.speculative_mode != "small_draft") return std::unique_ptr<engine::DraftSource>();
-  ModelFlags model = flags.model;
+  ModelOptions model = flags.model;
   const std::string& named = flags.additional_models.front();
   const size_t comma = named.find(',');
   model.model = named.substr(0, comma);
@@ -169,7 +169,7 @@ protocol::GenerationDefaults generation_defaults(const model::SamplingDefaults& 
 }
 
 // Tokenizer and chat template; both may be absent (token-id prompts only).
-Result<void> load_text(const LoadFlags& flags, const ModelDir& dir, protocol::ServedModel& m) {
+Result<void> load_text(const LoadOptions& flags, const ModelDir& dir, protocol::ServedModel& m) {
   auto tokenizer = text::Tokenizer::from_directory(dir.dir);
   if (!tokenizer) {
     if (tokenizer.error().code != ErrorCode::kNotFound) return tokenizer.error();
@@ -198,20 +198,13 @@ Result<void> load_text(const LoadFlags& flags, const ModelDir& dir, protocol::Se
 }
 
 // What answers look like: as the chat template says, unless a flag does.
-void choose_answer_format(const LoadFlags& flags, protocol::ServedModel& m) {
+void choose_answer_format(const LoadOptions& flags, protocol::ServedModel& m) {
   if (!m.tokenizer) return;
   text::OutputFormat format;
   if (m.chat_template) format = m.chat_template->output_format();
   if (flags.tool_call_parser != "auto") format.tools = text::find_tool_format(flags.tool_call_parser);
   if (flags.reasoning_parser != "auto") format.reasoning = text::find_reasoning_format(flags.reasoning_parser);
   m.answers = protocol::make_answer_format(format, *m.tokenizer);
-}
-
-template <typename Formats>
-std::vector<std::string> names_of(const Formats& formats, std::initializer_list<const char*> more) {
-  std::vector<std::string> names(more.begin(), more.end());
-  for (const auto& format : formats) names.emplace_back(format.name);
-  return names;
 }
 
 std::string default_name(const std::string& model) {
@@ -221,54 +214,7 @@ std::string default_name(const std::string& model) {
 
 }  // namespace
 
-CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags) {
-  auto* model = app.add_option("model", flags.model.model, "Hugging Face directory or MLC model directory")->required();
-  app.add_option("--model-lib", flags.model.model_lib, "Compiled library; default: compiled as needed and cached");
-  app.add_option("--quantization", flags.model.quantization,
-                 "How to store a Hugging Face model's weights; default: q4f16_1 above 100 M parameters, full precision "
-                 "below");
-  add_compile_flags(app, flags.model);
-  app.add_option("--chat-template", flags.chat_template, "Jinja or MLC conversation template file");
-  app.add_option("--system-prompt", flags.system_prompt, "System message for chats that bring none");
-  app.add_flag("--mlock", flags.mlock, "Keep the weights in memory");
-  app.add_option("--gpu-memory-utilization", flags.memory_share,
-                 fmt::format("The share of the available memory that the KV cache may take, more than 0 and at most 1; "
-                             "default: {}",
-                             engine::kDefaultMemoryShare))
-      ->check(CLI::Range(0.01, 1.0));
-  app.add_option("--speculative-mode", flags.speculative_mode,
-                 "Guess tokens and check several at once; the text stays the same. ngram: what followed the same words "
-                 "before; small_draft: the model of --additional-models; disable")
-      ->capture_default_str();
-  app.add_option("--additional-models", flags.additional_models,
-                 "PATH or PATH,LIB: the smaller model of the same family that guesses")
-      ->allow_extra_args(false);
-  app.add_option("--spec-draft-length", flags.spec_draft_length,
-                 fmt::format("Tokens guessed at a time, at most {}; 0: as it pays off", engine::kMaxDraft))
-      ->check(CLI::Range(int64_t{0}, engine::kMaxDraft))
-      ->capture_default_str();
-  return model;
-}
-
-void add_answer_flags(CLI::App& app, LoadFlags& flags) {
-  const auto list = [](const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-  };
-  const auto tools = names_of(text::tool_formats(), {"auto"});
-  const auto reasoning = names_of(text::reasoning_formats(), {"auto", "none"});
-  app.add_option("--tool-call-parser", flags.tool_call_parser,
-                 "How the model writes calls of tools: " + list(tools) + "; auto: as its chat template says")
-      ->check(CLI::IsMember(tools))
-      ->capture_default_str();
-  app.add_option("--reasoning-parser", flags.reasoning_parser,
-                 "How the model marks what it thinks: " + list(reasoning) + "; auto: as its chat template says")
-      ->check(CLI::IsMember(reasoning))
-      ->capture_default_str();
-}
-
-Result<protocol::ServedModel> load_model(const LoadFlags& flags) {
+Result<protocol::ServedModel> load_model(const LoadOptions& flags) {
   MLC_TRY(auto cache, compiler::Cache::open());
   MLC_TRY_VOID(check_speculation(flags));
   MLC_TRY(ModelDir dir, open_model_dir(cache, flags.model));
@@ -296,4 +242,4 @@ Result<protocol::ServedModel> load_model(const LoadFlags& flags) {
   return m;
 }
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

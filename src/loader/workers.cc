@@ -1,11 +1,11 @@
-#include "tools/workers.h"
+#include "loader/workers.h"
 
 #include "base/cpu_count.h"
 #include "base/knobs.h"
 #include "base/log.h"
-#include "tools/model_dir.h"
+#include "loader/model_dir.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 std::shared_ptr<ThreadPool> make_workers(int threads) {
   const Placement& placement = this_placement();
@@ -24,4 +24,4 @@ std::shared_ptr<ThreadPool> make_workers(int threads) {
   return std::make_shared<ThreadPool>(workers, options);
 }
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

@@ -1,14 +1,14 @@
-#include "tools/limits.h"
+#include "loader/limits.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
 #include "codegen/llvm/host.h"
+#include "loader/limits_kernels.h"
 #include "lower/pipeline.h"
-#include "tools/limits_kernels.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 namespace {
 
 target::Target host() { return *codegen::native_target(); }
@@ -57,4 +57,4 @@ TEST(Limits, AreMediansOfRounds) {
 }
 
 }  // namespace
-}  // namespace mlc::tools
+}  // namespace mlc::loader

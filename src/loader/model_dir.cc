@@ -1,4 +1,4 @@
-#include "tools/model_dir.h"
+#include "loader/model_dir.h"
 
 #include <fmt/format.h>
 
@@ -9,16 +9,16 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "codegen/llvm/host.h"
+#include "loader/progress.h"
 #include "model/convert.h"
 #include "quant/scheme.h"
 #include "text/convert.h"
-#include "tools/progress.h"
 #include "weights/mlc_shards.h"
 #include "weights/open.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 
-Result<target::Target> resolve_device(const ModelFlags& flags) {
+Result<target::Target> resolve_device(const ModelOptions& flags) {
   if (flags.device != "auto" && flags.device != "cpu" && flags.device != "cpu:0") {
     return error(ErrorCode::kUnsupported, "--device {} is not supported; use auto or cpu", flags.device);
   }
@@ -72,7 +72,7 @@ Result<std::shared_ptr<const compiler::TuningDatabase>> open_tuning(const std::s
   return std::make_shared<const TuningDatabase>(std::move(*db));
 }
 
-Result<compiler::CompileOptions> compile_options(const ModelFlags& flags) {
+Result<compiler::CompileOptions> compile_options(const ModelOptions& flags) {
   compiler::CompileOptions o;
   MLC_TRY(o.target, resolve_device(flags));
   MLC_TRY(o.activation, resolve_activation(flags.activation));
@@ -94,7 +94,7 @@ bool has_tokenizer_files(const std::string& dir, const model::ChatConfig& config
 }
 
 // Converts a Hugging Face directory into the cache under a key of its content and the scheme.
-Result<ModelDir> convert_to_cache(const compiler::Cache& cache, const ModelFlags& flags) {
+Result<ModelDir> convert_to_cache(const compiler::Cache& cache, const ModelOptions& flags) {
   MLC_TRY(model::ModelConfig config, model::load_model_config(flags.model));
   MLC_TRY(auto source, weights::open_weights(flags.model));
   std::string scheme_name = flags.quantization;
@@ -147,7 +147,7 @@ Result<ModelDir> convert_to_cache(const compiler::Cache& cache, const ModelFlags
 
 }  // namespace
 
-Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& flags) {
+Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelOptions& flags) {
   if (!is_directory(flags.model)) {
     return error(ErrorCode::kNotFound,
                  "there is no model directory \"{}\"; expected a Hugging Face directory (config.json, *.safetensors, "
@@ -170,7 +170,7 @@ Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& 
   return out;
 }
 
-Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& damaged, const ModelFlags& flags) {
+Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& damaged, const ModelOptions& flags) {
   {
     MLC_TRY(FileLock lock, FileLock::acquire(cache.lock_path(damaged.source_key)));
     if (!weights::open_mlc_shards(damaged.dir, {.verify_md5 = true})) MLC_TRY_VOID(remove_all(damaged.dir));
@@ -178,7 +178,7 @@ Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& dam
   return open_model_dir(cache, flags);
 }
 
-Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelFlags& flags) {
+Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelOptions& flags) {
   if (!flags.model_lib.empty()) return flags.model_lib;
   MLC_TRY(compiler::CompileOptions options, compile_options(flags));
   if (options.context_window_size == 0) options.context_window_size = dir.config.context_window_size;
@@ -192,25 +192,4 @@ Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& d
   return path;
 }
 
-void add_compile_flags(CLI::App& app, ModelFlags& flags) {
-  app.add_option("--device", flags.device, "Device: auto or cpu")->capture_default_str();
-  app.add_option("--target", flags.target, "Compile for another machine: a triple such as aarch64-linux-gnu");
-  app.add_option("--mcpu", flags.mcpu, "Compile for a CPU by LLVM's name, such as skylake-avx512 or znver4");
-  app.add_option(
-         "--activation", flags.activation,
-         "Inputs of layers: int8 (integer dot products for quantized weights; for bf16 weights bf16 ones, where "
-         "the CPU is fast at them) or f32 (exact)")
-      ->capture_default_str();
-  app.add_option("--kv-cache-dtype", flags.kv_cache_dtype,
-                 "How keys and values are stored: auto (as the scheme's floats), f32, f16, bf16 or int8")
-      ->capture_default_str();
-  app.add_option("--opt", flags.opt, "Optimization level: O0, O1, O2, O3")->capture_default_str();
-  app.add_option("--tuning-db", flags.tuning_db,
-                 "Schedules that `mlc_llm tune` found: a file, none, or auto (the one in $MLC_LLM_HOME)")
-      ->capture_default_str();
-  app.add_option("--threads", flags.threads, "Threads; 0: one per physical performance core that this process may use")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-}
-
-}  // namespace mlc::tools
+}  // namespace mlc::loader

@@ -1,11 +1,11 @@
-#include "tools/progress.h"
+#include "loader/progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 using Clock = std::chrono::steady_clock;
 
@@ -39,4 +39,4 @@ void Progress::done(const std::string& summary) {
   std::fprintf(stderr, "%s: %s%sin %.1f s\n", what_.c_str(), summary.c_str(), summary.empty() ? "" : " ", seconds);
 }
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

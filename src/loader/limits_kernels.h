@@ -1,4 +1,4 @@
-// The kernels behind tools/limits.h, as scheduled IR.
+// The kernels behind loader/limits.h, as scheduled IR.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "ir/func.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 inline constexpr int64_t kProbeBytes = int64_t{512} << 20;  // far more than caches hold
 inline constexpr int64_t kProbeBlocks = 64;                 // of the data, shared out to the workers
@@ -22,4 +22,4 @@ ir::PrimFunc dot_probe(const std::string& name);   // dot4_u7s8 on i32 words
 ir::PrimFunc fma_probe(const std::string& name);   // fma on f32
 ir::PrimFunc bf16_probe(const std::string& name);  // dot2_bf16, operands as the bits of f32
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

@@ -1,4 +1,4 @@
-#include "tools/limits.h"
+#include "loader/limits.h"
 
 #include <fmt/format.h>
 
@@ -7,11 +7,11 @@
 
 #include "base/check.h"
 #include "base/knobs.h"
+#include "loader/limits_kernels.h"
 #include "lower/pipeline.h"
 #include "runtime/device.h"
-#include "tools/limits_kernels.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 namespace {
 
 constexpr size_t kLeading = 4;  // patterns that rounds measure
@@ -145,4 +145,4 @@ Result<runtime::MachineLimits> profile_limits(const target::Target& target, Thre
   return measure_limits(target, pool);
 }
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

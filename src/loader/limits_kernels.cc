@@ -1,8 +1,8 @@
-#include "tools/limits_kernels.h"
+#include "loader/limits_kernels.h"
 
 #include <vector>
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 using ir::Buffer;
 using ir::Expr;
@@ -103,4 +103,4 @@ ir::PrimFunc bf16_probe(const std::string& name) {
   });
 }
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

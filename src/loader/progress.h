@@ -8,7 +8,7 @@
 #include <chrono>
 #include <string>
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 class Progress {
  public:
@@ -25,4 +25,4 @@ class Progress {
   bool terminal_ = false, open_ = false, finished_ = false;
 };
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

@@ -5,11 +5,11 @@
 
 #include "base/thread_pool.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 // threads: of --threads; 0: one per physical performance core that the process may use. Placed as $MLC_PIN_THREADS
 // says. On machines with several memory nodes, what this thread and its children allocate from then on comes from all
 // nodes.
 std::shared_ptr<ThreadPool> make_workers(int threads);
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

@@ -2,7 +2,6 @@
 // model directory is used as it is, a library is compiled into the cache unless one is given.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,10 +10,10 @@
 #include "compiler/compile.h"
 #include "model/chat_config.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 // Flags that every command with a model shares.
-struct ModelFlags {
+struct ModelOptions {
   std::string model;                    // directory
   std::string model_lib;                // --model-lib; empty: compiled as needed
   std::string quantization;             // --quantization; empty: the directory's, or the default scheme
@@ -40,7 +39,7 @@ struct ModelDir {
 inline constexpr uint64_t kSyntheticSeed = 1;
 
 // "auto" and "cpu" (also "cpu:0") are this machine's CPU; anything else is refused by name.
-Result<target::Target> resolve_device(const ModelFlags& flags);
+Result<target::Target> resolve_device(const ModelOptions& flags);
 Result<int> resolve_opt_level(const std::string& opt);
 Result<graph::Activation> resolve_activation(const std::string& name);
 int resolve_threads(int threads);
@@ -48,17 +47,14 @@ int resolve_threads(int threads);
 // "none"; or a file, which must be whole. Null: none.
 Result<std::shared_ptr<const compiler::TuningDatabase>> open_tuning(const std::string& tuning_db);
 std::string default_tuning_path();
-Result<compiler::CompileOptions> compile_options(const ModelFlags& flags);
+Result<compiler::CompileOptions> compile_options(const ModelOptions& flags);
 
 // Finds or makes the MLC model directory. Slow steps show their progress.
-Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelFlags& flags);
+Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelOptions& flags);
 // For a conversion whose weights were found damaged: removes it unless another process has made it anew meanwhile, and
 // makes it again.
-Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& damaged, const ModelFlags& flags);
+Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& damaged, const ModelOptions& flags);
 // The path of the library to load.
-Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelFlags& flags);
+Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelOptions& flags);
 
-// Adds --device, --quantization … to a command. Which: those that make sense for it.
-void add_compile_flags(CLI::App& app, ModelFlags& flags);
-
-}  // namespace mlc::tools
+}  // namespace mlc::loader

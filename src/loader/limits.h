@@ -21,7 +21,7 @@
 #include "runtime/tensor.h"
 #include "target/target.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 
 class LimitsProbe {
  public:
@@ -59,4 +59,4 @@ Result<runtime::MachineLimits> profile_limits(const target::Target& target, Thre
 // A few rounds, for commands that measure nothing else: about two seconds.
 Result<runtime::MachineLimits> measure_limits(const target::Target& target, ThreadPool& pool);
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader

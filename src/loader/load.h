@@ -1,18 +1,22 @@
-// A model, loaded and served by an engine: what chat and serve have in common.
+// From a model directory to a running engine: what chat, serve and the C library have in common.
+//
+//   LoadOptions options;
+//   options.model.model = "models/demo";
+//   MLC_TRY(protocol::ServedModel model, load_model(options));     // converts, compiles and packs what is not cached
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
+#include "loader/model_dir.h"
 #include "protocol/served_model.h"
-#include "tools/model_dir.h"
 
-namespace mlc::tools {
+namespace mlc::loader {
 
-struct LoadFlags {
-  ModelFlags model;
+struct LoadOptions {
+  ModelOptions model;
   std::string chat_template;              // --chat-template FILE; empty: the model's
   std::string system_prompt;              // --system-prompt
   std::string tool_call_parser = "auto";  // --tool-call-parser
@@ -31,13 +35,7 @@ struct LoadFlags {
   double memory_share = 0;                     // --gpu-memory-utilization; 0: the default
 };
 
-// The flags of LoadFlags that every command with an engine has.
-CLI::Option* add_load_flags(CLI::App& app, LoadFlags& flags);  // the model argument, required
-
-// --tool-call-parser and --reasoning-parser, for commands that serve an API.
-void add_answer_flags(CLI::App& app, LoadFlags& flags);
-
 // Converts, compiles and packs as needed, with progress on standard error; then starts the engine.
-Result<protocol::ServedModel> load_model(const LoadFlags& flags);
+Result<protocol::ServedModel> load_model(const LoadOptions& flags);
 
-}  // namespace mlc::tools
+}  // namespace mlc::loader
