@@ -3,13 +3,21 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 
 namespace mlc::loader {
 
 using Clock = std::chrono::steady_clock;
 
-Progress::Progress(std::string what) : what_(std::move(what)), start_(Clock::now()), terminal_(isatty(2) != 0) {
+namespace {
+std::atomic<bool> g_shown{true};
+}  // namespace
+
+void Progress::show(bool shown) { g_shown = shown; }
+
+Progress::Progress(std::string what)
+    : what_(std::move(what)), start_(Clock::now()), terminal_(g_shown && isatty(2) != 0) {
   if (terminal_) print("");
 }
 
@@ -35,6 +43,7 @@ void Progress::update(const std::string& detail) {
 void Progress::done(const std::string& summary) {
   finished_ = true;
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+  if (!g_shown) return;
   if (terminal_) std::fputs("\r\x1b[K", stderr);
   std::fprintf(stderr, "%s: %s%sin %.1f s\n", what_.c_str(), summary.c_str(), summary.empty() ? "" : " ", seconds);
 }

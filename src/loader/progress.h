@@ -12,6 +12,9 @@ namespace mlc::loader {
 
 class Progress {
  public:
+  // Of this process; on at the start. Programs that link the library decide for themselves what is printed.
+  static void show(bool shown);
+
   explicit Progress(std::string what);
   ~Progress();  // ends the line if done() was not called
   void update(double fraction);
