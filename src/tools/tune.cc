@@ -1,5 +1,11 @@
 // mlc_llm tune run | merge | show | export
 #include "tune/tune.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <memory>
+
 #include "base/file.h"
 #include "base/log.h"
 #include "compiler/tuning/defaults.h"
