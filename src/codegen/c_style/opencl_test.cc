@@ -69,7 +69,7 @@ class Opencl : public ::testing::Test {
     if (!*device && needs_gpu) FAIL() << device->error().message;
     if (!*device) GTEST_SKIP() << device->error().message;
     device_ = **device;
-    if (needs_gpu) ASSERT_TRUE(device_->features().is_gpu) << "the OpenCL device is no GPU: its driver is missing";
+    if (needs_gpu) ASSERT_TRUE(device_->facts().is_gpu) << "the OpenCL device is no GPU: its driver is missing";
   }
 
   std::shared_ptr<runtime::OpenclProgram> build(const CProgram& program) {
