@@ -9,7 +9,7 @@ import sys
 from . import _lib, errors
 
 
-def main() -> int:
+def main() -> int:  # pylint: disable=inconsistent-return-statements
     """Becomes the program (where the system can do that); else runs it and returns its exit code."""
     try:
         program = str(_lib.find_program())

@@ -12,7 +12,7 @@ import pathlib
 import sys
 import threading
 from ctypes import POINTER, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
-from typing import Iterator, Optional
+from typing import Dict, Iterator
 
 from . import errors
 
@@ -103,14 +103,13 @@ def _declare(lib: ctypes.CDLL) -> None:
 
 
 _lock = threading.Lock()
-_library: Optional[ctypes.CDLL] = None
+_loaded: Dict[str, ctypes.CDLL] = {}  # at most one
 
 
 def library() -> ctypes.CDLL:
     """The library, loaded at the first call. ctypes releases the GIL while one of its functions runs."""
-    global _library  # pylint: disable=global-statement
     with _lock:
-        if _library is None:
+        if "library" not in _loaded:
             path = find_library()
             lib = ctypes.CDLL(str(path))
             _declare(lib)
@@ -118,8 +117,8 @@ def library() -> ctypes.CDLL:
                 raise errors.InternalError(
                     f"{path} has version {lib.mlc_abi_version()} of the C interface; this package needs {ABI_VERSION}"
                 )
-            _library = lib
-        return _library
+            _loaded["library"] = lib
+        return _loaded["library"]
 
 
 def check(status: int) -> int:

@@ -22,7 +22,8 @@ def _reader(hint: Any) -> Optional[Callable[[Any], Any]]:
     """What turns a JSON value into the type; None: it is that already."""
     origin = typing.get_origin(hint)
     if origin is Union:
-        inner = [a for a in typing.get_args(hint) if a is not type(None)]
+        none = type(None)
+        inner = [a for a in typing.get_args(hint) if a is not none]
         return _reader(inner[0]) if len(inner) == 1 else None
     if origin is list:
         each = _reader(typing.get_args(hint)[0])

@@ -75,7 +75,7 @@ class ChatCompletionMessage(Model):
 
 @dataclass
 class ChatCompletionDelta(Model):
-    """What a chunk adds to a message. `content` is "" where a chunk adds no text, so that it can be printed as it is."""
+    """What a chunk adds to a message. `content` is "" where that is no text, so that it can be printed as it is."""
 
     content: Optional[str] = ""
     role: Optional[str] = None

@@ -71,7 +71,10 @@ class TestInference:
         model = fixtures / "models" / "tiny_qwen2"
         with MLCEngine(str(model)) as engine:
             answer = engine.chat.completions.create(
-                messages=[{"role": "user", "content": "ab"}], max_tokens=8, temperature=0, extra_body={"ignore_eos": True}
+                messages=[{"role": "user", "content": "ab"}],
+                max_tokens=8,
+                temperature=0,
+                extra_body={"ignore_eos": True},
             )
             assert answer.usage.completion_tokens == 8
             assert engine.tokenize("ab") == [97, 98]
@@ -93,7 +96,8 @@ class TestPackage:
         assert same.returncode == 0 and same.stdout == run(program, "--version").stdout
         wrong = run(sys.executable, "-m", "mlc_llm", "chat", "/no/such/model", "--prompt", "x", **env)
         assert wrong.returncode == 1 and wrong.stderr == run(program, "chat", "/no/such/model", "--prompt", "x").stderr
-        command = ["-m", "mlc_llm", "chat", test_model_path, "--prompt", STORY, "--temperature", "0", "--max-tokens", "24"]
+        command = ["-m", "mlc_llm", "chat", test_model_path, "--prompt", STORY]
+        command += ["--temperature", "0", "--max-tokens", "24"]
         assert run(sys.executable, *command, **env).stdout.strip() == chat_by_program(program, test_model_path)
 
     def test_what_is_not_there_is_named(self):

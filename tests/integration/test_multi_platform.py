@@ -69,7 +69,9 @@ def test_the_package_is_python_3(minor):
 
 def test_other_pythons_of_this_machine(test_model_path):
     code = "import sys; sys.path.insert(0, sys.argv[1]); from mlc_llm import MLCEngine\n"
-    code += "with MLCEngine(sys.argv[2]) as e: print(e.completions.create(prompt='Once', max_tokens=2).usage.total_tokens)"
+    code += (
+        "with MLCEngine(sys.argv[2]) as e: print(e.completions.create(prompt='Once', max_tokens=2).usage.total_tokens)"
+    )
     found = [p for p in (shutil.which(f"python3.{minor}") for minor in range(9, 16)) if p]
     assert found, "no python3.9 to python3.15 in PATH"
     for python in found:

@@ -15,7 +15,9 @@ def test_slow_decode_and_prefill(test_model_path):
         for _ in range(3):
             engine.completions.create(prompt=[7] * 256, max_tokens=128, extra_body=ENDLESS)
         metrics = engine.metrics()
-    print(f"prefill {metrics['prefill_tokens_per_s']:.0f} tokens/s, decode {metrics['decode_tokens_per_s']:.0f} tokens/s")
+    print(
+        f"prefill {metrics['prefill_tokens_per_s']:.0f} tokens/s, decode {metrics['decode_tokens_per_s']:.0f} tokens/s"
+    )
     assert metrics["prefill_tokens_per_s"] > metrics["decode_tokens_per_s"] > 0
 
 
@@ -26,7 +28,9 @@ def test_slow_cost_of_the_binding(test_model_path):
         for _ in range(5):
             engine.reset()
             start = time.perf_counter()
-            count = sum(1 for _ in engine.completions.create(prompt="Once", max_tokens=200, stream=True, extra_body=ENDLESS))
+            count = sum(
+                1 for _ in engine.completions.create(prompt="Once", max_tokens=200, stream=True, extra_body=ENDLESS)
+            )
             took = time.perf_counter() - start
             metrics = engine.metrics()
             own = metrics["engine_prefill_time_sum"] + metrics["engine_decode_time_sum"]

@@ -375,13 +375,13 @@ class TestAsync:
             async with AsyncMLCEngine(test_model_path) as engine:
                 ask = {"prompt": "Once", "stream": True, "extra_body": ENDLESS}
                 stream = await engine.completions.create(**ask, request_id="mine")
-                await stream.__anext__()
+                await anext(stream)
                 await engine.abort("mine")
                 with pytest.raises(errors.RequestAbortedError):
                     async for _ in stream:
                         pass
                 async with await engine.completions.create(**ask) as stream:
-                    await stream.__anext__()
+                    await anext(stream)
                 assert [c async for c in stream] == []
                 with pytest.raises(errors.InvalidRequestError, match="temperature"):
                     await engine.completions.create(prompt="Once", temperature=-1)
