@@ -14,4 +14,5 @@ if ! cmp -s "$root/tests/requirements.txt" "$stamp" 2>/dev/null; then
   cp "$root/tests/requirements.txt" "$stamp"
 fi
 cd "$root"
-exec "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
+# With -n, a file stays in one process: its engines and compiled models are made once.
+exec "$venv/bin/python" -m pytest -q -p no:cacheprovider --dist loadfile "$@"
