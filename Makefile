@@ -7,11 +7,12 @@ MODEL ?= models/demo
 SUITE ?= scripts/bench/main.json
 RUNS ?= 5
 FUZZ_SECONDS ?= 600
+PYTEST_OPTIONS := $(if $(V),-v)
 BIN := build/release/bin/mlc_llm
 
 .PHONY: dev-setup dev-check pre-commit-install docker-up docker-down docker-logs docker-rebuild \
   build-dev build-prod build-multi test-images
-.PHONY: help deps build run test test-fast ci lint format bench bench-growth test-grammar test-sanitize fuzz docs clean
+.PHONY: help deps build build-python run test test-fast test-unit test-integration test-perf test-gpu ci lint format bench bench-growth test-grammar test-sanitize fuzz docs clean
 
 # A line "##@ Name" begins a group.
 help: ## Show this list
@@ -25,6 +26,9 @@ deps: ## Install what the build needs (Debian packages; root or sudo)
 build: deps ## Build the mlc_llm program
 	@scripts/build.sh release mlc_llm
 
+build-python: deps ## Build what the Python package loads: the program and libmlc_llm.so
+	@scripts/build.sh release mlc_llm mlc_llm_shared
+
 run: build ## Chat with the demo model; PROMPT="…" answers once; MODEL=DIR chats with another
 	@if [ -n "$(PROMPT)" ]; then $(BIN) chat $(MODEL) --prompt "$(PROMPT)"; else $(BIN) chat $(MODEL); fi
 
@@ -35,9 +39,27 @@ test: ## Run every test
 	@scripts/build.sh release all
 	@python3 scripts/run_tests.py all
 
-test-fast: ## The inner loop: unit tests only, no server, no clients
+test-fast: ## The inner loop: unit tests of C++ and Python, nothing slow, no server, no clients
+	@scripts/install_deps.sh test
 	@scripts/build.sh release all
 	@python3 scripts/run_tests.py quick
+
+test-unit: ## Python's unit tests, under a minute; V=1 names each
+	@scripts/install_deps.sh test
+	@scripts/build.sh release mlc_llm mlc_llm_shared
+	@tests/run.sh tests/unit -n auto $(PYTEST_OPTIONS)
+
+test-integration: ## Whole ways and API contracts, in Python; V=1 names each
+	@scripts/install_deps.sh test
+	@scripts/build.sh release mlc_llm mlc_llm_shared
+	@tests/run.sh tests/integration -n auto $(PYTEST_OPTIONS)
+
+test-perf: ## Speed, memory and concurrency through Python; for a quiet machine
+	@scripts/build.sh release mlc_llm mlc_llm_shared
+	@tests/run.sh tests/performance -s $(PYTEST_OPTIONS)
+
+test-gpu: ## Kernels on this machine's GPU; says so and fails where there is none
+	@scripts/test_gpu.sh
 
 ##@ Code quality
 

@@ -1,12 +1,20 @@
-# `cmake --install build/release --prefix DIR`: the program, the demo model, licences, shell completion, and a CMake
-# package, so that other projects find the program:
+# `cmake --install build/release --prefix DIR`: the program, the C library with its header, the demo model, licences,
+# shell completion, and a CMake package, so that other projects find them:
 #
 #   find_package(mlc_llm 0.1 REQUIRED)
 #   add_custom_command(OUTPUT lib.so COMMAND mlc_llm::mlc_llm compile …)
+#   target_link_libraries(my_chat mlc_llm::shared)                          # mlc_llm/c_api.h
+#
+# `--component python` instead: what the wheel holds beside its Python files.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS mlc_llm EXPORT mlc_llm_targets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS mlc_llm mlc_llm_shared EXPORT mlc_llm_targets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY "${CMAKE_SOURCE_DIR}/include/mlc_llm" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS mlc_llm RUNTIME DESTINATION mlc_llm/bin COMPONENT python EXCLUDE_FROM_ALL)
+install(FILES "$<TARGET_FILE:mlc_llm_shared>" DESTINATION mlc_llm/lib COMPONENT python EXCLUDE_FROM_ALL
+  RENAME "libmlc_llm${CMAKE_SHARED_LIBRARY_SUFFIX}")
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/models/demo" DESTINATION ${CMAKE_INSTALL_DATADIR}/mlc_llm/models)
 install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/THIRD_PARTY_NOTICES.md" DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

@@ -50,6 +50,10 @@ lint_python() {
   for folder in $(python_folders); do
     mapfile -t files < <(git ls-files "$folder/*.py")
     case $folder in
+      python) # the package: strictly, with its own settings
+        (cd python && "$bin/mypy" --no-error-summary)
+        "$bin/pylint" --score=n "${files[@]}"
+        ;;
       tests | tests/*)
         "$bin/mypy" --no-error-summary "${files[@]}"
         MYPYPATH=$folder "$bin/pylint" --score=n --disable="$fixtures,$tests" "${files[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the test suites and counts what ran.
 
-  scripts/run_tests.py quick                   unit tests (C++), few random cases
+  scripts/run_tests.py quick                   unit tests (C++ with few random cases, Python)
   scripts/run_tests.py all                     the same, end-to-end, Python and Node clients
   scripts/run_tests.py sanitize --preset asan  unit tests of a sanitizer build, then serving tests against its program
 
@@ -101,6 +101,7 @@ def main():
     env = dict(os.environ)
     env.setdefault("MLC_TEST_DATA", str(ROOT.parent / "shared" / "data"))
     env["MLC_LLM_BIN"] = str(build / "bin" / "mlc_llm")
+    env["MLC_LLM_LIB"] = str(build / "lib" / "libmlc_llm.so")
     env["MLC_LLM_HOME"] = str(build / "test-home")
     if args.what == "quick":
         env.setdefault("MLC_PROPERTY_CASES", "8")
@@ -112,6 +113,15 @@ def main():
     for binary in sorted(build.glob("test_*")):
         if binary.is_file() and os.access(binary, os.X_OK) and binary.suffix == "" and wanted(binary.name):
             run_gtest(binary, env, totals)
+    # Those of Python: "quick" leaves out what is slow, measurements are for quiet machines (make test-perf).
+    suites = {"quick": ["unit"], "all": ["unit", "integration"]}.get(args.what, [])
+    for suite in suites:
+        name = f"python-{suite}"
+        if wanted(name):
+            report = build / f"{name}.xml"
+            slow = ["-m", "not slow"] if args.what == "quick" else []
+            command = ["tests/run.sh", f"tests/{suite}", "-n", "auto", *slow, f"--junitxml={report}"]
+            run_junit(name, command, report, env, totals)
     program, model = str(build / "bin" / "mlc_llm"), str(ROOT / "models" / "demo")
     if args.what in ("all", "sanitize"):
         if wanted("client-python"):

@@ -51,6 +51,7 @@ constexpr Knob kKnobs[] = {
     {"MLC_DUMP_DIR", "", "Directory for the files of `MLC_DUMP`. Unset: `mlc_dump` in the working directory."},
     {"MLC_DISABLE_PASS", "",
      "Lowering passes to skip, comma separated; only optimizations can be (src/lower/pipeline.cc lists them)."},
+    {"MLC_TEST_GPU", "0", "Tests only: 1: tests of GPU kernels fail, not skip, where the OpenCL device is no GPU."},
     {"MLC_TEST_DATA", "", "Tests only: where the shared test data is. Unset: `../shared/data` beside the repository."},
     {"MLC_PROPERTY_CASES", "0", "Tests only: how many random cases each property test runs; 0: its own default."},
     {"MLC_PROPERTY_SEED", "0", "Tests only: the first seed of the random schedules."},

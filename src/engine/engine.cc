@@ -47,6 +47,7 @@ struct Live {
   size_t num_open = 0;        // choices without a last output
   std::vector<float> pooled;  // sum of hidden states, for embeddings
   int64_t num_pooled = 0;
+  std::shared_ptr<std::vector<float>> rows;  // asked for by Request::rows
   bool started = false;
   Clock::time_point submitted, first_step;
 
@@ -99,7 +100,8 @@ class EngineImpl : public Engine {
     MLC_TRY_VOID(check(request));
     const RequestId id = next_id_.fetch_add(1);
     request.id = id;
-    if (request.pooling == Pooling::kMean) request.prompt_logprobs = true;  // each of the prompt's rows is looked at
+    // Then each of the prompt's rows is looked at.
+    if (request.pooling == Pooling::kMean || request.all_rows) request.prompt_logprobs = true;
     post(Submission{std::make_shared<const Request>(std::move(request)), std::move(on_output)});
     return id;
   }
@@ -147,6 +149,7 @@ class EngineImpl : public Engine {
   void handle(Message& message);
   void step();
   void pool_hidden();
+  void keep_rows(std::span<const float> logits);
   void guess();
   std::vector<std::pair<std::string, const char*>> rows_of_step() const;
   void deliver(std::vector<Output> outputs);
@@ -197,6 +200,10 @@ Result<void> EngineImpl::check(const Request& r) const {
   if (r.pooling != Pooling::kNone && (limits_.hidden_size == 0 || r.max_tokens != 1 || r.num_choices != 1)) {
     return error("embeddings need a model that gives hidden states, max_tokens 1 and one choice");
   }
+  if (r.rows != Rows::kNone && (r.max_tokens != 1 || r.num_choices != 1)) {
+    return error("logits and hidden states of a prompt need max_tokens 1 and one choice");
+  }
+  if (r.rows == Rows::kHidden && limits_.hidden_size == 0) return error("this model's library gives no hidden states");
   if (r.min_tokens < 0) return error("min_tokens is {}; expected 0 or more", r.min_tokens);
   if (r.num_logprobs > 20) return error("{} log-probabilities per token were asked for; at most 20", r.num_logprobs);
   return check_sampling_params(r.sampling, limits_.vocab_size);
@@ -285,6 +292,7 @@ void EngineImpl::step() {
     return deliver(scheduler_.fail_all(logits.error().message));
   }
   pool_hidden();
+  keep_rows(*logits);  // before they are changed by choosing
   const StepResult result = chooser_.choose(plan_, *logits, scheduler_);
   const DraftCounts before = scheduler_.draft_counts();
   const auto rows = rows_of_step();
@@ -320,6 +328,21 @@ void EngineImpl::pool_hidden() {
     live.pooled.resize(width, 0);
     for (size_t j = 0; j < width; ++j) live.pooled[j] += row[j];
     ++live.num_pooled;
+  }
+}
+
+// Once each, for the same reasons as in pool_hidden().
+void EngineImpl::keep_rows(std::span<const float> logits) {
+  for (size_t i = 0; i < plan_.logits.size(); ++i) {
+    const Sequence& s = *scheduler_.find(plan_.logits[i].id);
+    const Rows wanted = s.request->rows;
+    if (wanted == Rows::kNone || !(s.request->all_rows || plan_.logits[i].samples)) continue;
+    const bool hidden = wanted == Rows::kHidden;
+    const auto width = static_cast<size_t>(hidden ? limits_.hidden_size : limits_.vocab_size);
+    const auto row = (hidden ? runner_->hidden() : logits).subspan(i * width, width);
+    auto& kept = live_.at(s.request_id).rows;
+    if (!kept) kept = std::make_shared<std::vector<float>>();
+    kept->insert(kept->end(), row.begin(), row.end());
   }
 }
 
@@ -359,6 +382,7 @@ void EngineImpl::deliver(std::vector<Output> outputs) {
       for (float& x : live.pooled) x /= static_cast<float>(live.num_pooled);
       out.embedding = std::move(live.pooled);
     }
+    if (last) out.rows = live.rows;
     live.on_output(out);
   }
   for (const Output& out : outputs) {

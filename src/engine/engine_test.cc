@@ -35,6 +35,7 @@ class Collector {
         all.finish_reason = o.finish_reason;
         all.error = o.error;
         all.embedding = o.embedding;
+        all.rows = o.rows;
         all.completion_tokens = o.completion_tokens;
         all.prompt_tokens = o.prompt_tokens;
         all.prefill_s = o.prefill_s;
@@ -365,6 +366,41 @@ TEST(Engine, PoolsHiddenStates) {
   wrong.prompt = {1};
   wrong.pooling = Pooling::kLast;
   wrong.max_tokens = 2;
+  EXPECT_FALSE(engine->submit(wrong, c.callback(20)));
+}
+
+// What the model computed, of prompts that share steps, chunks and prefixes: the rows are each request's own.
+TEST(Engine, RowsOfPrompts) {
+  FakeRunnerOptions fake;
+  fake.max_rows = 16;
+  auto engine = make_engine(fake);
+  Collector c;
+  const auto prompt_of = [](int i) {
+    std::vector<int32_t> prompt;
+    for (int t = 0; t < 20 + i; ++t) prompt.push_back((i % 2) * 5 + t);
+    return prompt;
+  };
+  for (int i = 0; i < 8; ++i) {
+    Request r = request(prompt_of(i), 1);
+    r.rows = i % 4 < 2 ? Rows::kLogits : Rows::kHidden;
+    r.all_rows = i < 4;
+    ASSERT_TRUE(engine->submit(r, c.callback(i)));
+  }
+  c.wait();
+  for (int i = 0; i < 8; ++i) {
+    const auto prompt = prompt_of(i);
+    std::vector<float> expected;
+    for (size_t n = i < 4 ? 1 : prompt.size(); n <= prompt.size(); ++n) {
+      const std::vector<int32_t> history(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(n));
+      const auto row = i % 4 < 2 ? fake_logits(fake, history)
+                                 : std::vector<float>{static_cast<float>(history.back()), static_cast<float>(n - 1), 1};
+      expected.insert(expected.end(), row.begin(), row.end());
+    }
+    ASSERT_TRUE(c.output(i).rows) << i;
+    EXPECT_EQ(*c.output(i).rows, expected) << i;
+  }
+  Request wrong = request({1}, 2);
+  wrong.rows = Rows::kLogits;
   EXPECT_FALSE(engine->submit(wrong, c.callback(20)));
 }
 

@@ -35,6 +35,9 @@ struct SamplingParams {
 // For embeddings: which final hidden states of the prompt's tokens make one vector.
 enum class Pooling { kNone, kLast, kMean };
 
+// What of the model's own numbers a request wants to see.
+enum class Rows { kNone, kLogits, kHidden };
+
 struct Request {
   RequestId id = 0;             // given by Engine::submit
   std::string name;             // in event traces; empty: the id
@@ -53,6 +56,10 @@ struct Request {
   // Not kNone: the last event carries the prompt's vector. With max_tokens 1 and one choice: nothing is generated that
   // counts.
   Pooling pooling = Pooling::kNone;
+  // Not kNone: the last event carries what the model computed for the prompt's last token, or with all_rows for each of
+  // them. With max_tokens 1 and one choice, like `pooling`.
+  Rows rows = Rows::kNone;
+  bool all_rows = false;
   // Structured output: cloned for the sequence, the output follows it from its first token. Null: none. Its end also
   // ends a request that ignores its stop tokens.
   std::shared_ptr<const TokenConstraint> constraint;
@@ -76,6 +83,8 @@ struct Output {
   std::vector<TokenLogprob> logprobs;         // one per token in `tokens`, if asked for
   std::vector<TokenLogprob> prompt_logprobs;  // for prompt tokens 1 … n-1, in the first event(s), if asked for
   std::vector<float> embedding;               // in the last event, if asked for by `pooling`: [hidden_size]
+  // In the last event, if asked for by `rows`: [tokens, vocab_size] or [tokens, hidden_size]. Never changed afterwards.
+  std::shared_ptr<std::vector<float>> rows;
   FinishReason finish_reason = FinishReason::kNone;
   std::string error;                 // for kError
   int64_t cached_prompt_tokens = 0;  // of the prompt tokens: taken from the prefix cache

@@ -12,6 +12,9 @@ enum class Endpoint { kChat, kCompletion, kResponses, kMessages, kEmbeddings };
 
 ApiResult<std::unique_ptr<Answer>> start_request(const ModelList& models, Endpoint endpoint, std::string_view body,
                                                  Generation::Notify notify);
+// The same for kChat and kCompletion, as JSON values instead of text: for callers in this process.
+ApiResult<std::unique_ptr<Generation>> start_generation(const ModelList& models, Endpoint endpoint,
+                                                        std::string_view body, Generation::Notify notify);
 // The error in the shape that clients of this endpoint expect.
 OrderedJson error_json(Endpoint endpoint, const ApiError& e);
 

@@ -13,6 +13,7 @@ void join(engine::Output* to, const engine::Output& from) {
   append(&to->logprobs, from.logprobs);
   append(&to->prompt_logprobs, from.prompt_logprobs);
   append(&to->embedding, from.embedding);
+  if (from.rows) to->rows = from.rows;
   to->finish_reason = from.finish_reason;
   to->error = from.error;
   to->cached_prompt_tokens = from.cached_prompt_tokens;

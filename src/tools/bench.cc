@@ -9,6 +9,7 @@
 #include "tools/bench/html.h"
 #include "tools/bench/measure.h"
 #include "tools/bench_serve/command.h"
+#include "tools/load_flags.h"
 
 namespace mlc::tools {
 namespace {

@@ -13,14 +13,14 @@
 
 #include "protocol/local_chat.h"
 #include "tools/command.h"
-#include "tools/load.h"
+#include "tools/load_flags.h"
 #include "tools/overrides.h"
 
 namespace mlc::tools {
 namespace {
 
 struct Options {
-  LoadFlags load;
+  loader::LoadOptions load;
   std::string overrides;
   std::optional<std::string> prompt;
   std::optional<float> temperature, top_p;
@@ -229,7 +229,7 @@ Result<int> run_chat(Options o) {
     while (!o.prompt->empty() && o.prompt->back() == '\n') o.prompt->pop_back();
     if (o.prompt->empty()) return error("the prompt on standard input is empty");
   }
-  MLC_TRY(protocol::ServedModel loaded, load_model(o.load));
+  MLC_TRY(protocol::ServedModel loaded, loader::load_model(o.load));
   const auto model = std::make_shared<const protocol::ServedModel>(std::move(loaded));
   if (!model->tokenizer)
     return error("{} has no tokenizer, so it cannot chat; serve takes prompts of token ids", model->id);

@@ -3,18 +3,18 @@
 
 #include <memory>
 
+#include "loader/progress.h"
 #include "quant/scheme.h"
 #include "tools/command.h"
-#include "tools/model_dir.h"
+#include "tools/load_flags.h"
 #include "tools/overrides.h"
-#include "tools/progress.h"
 #include "tools/subject.h"
 
 namespace mlc::tools {
 namespace {
 
 struct Options {
-  ModelFlags flags;
+  loader::ModelOptions flags;
   std::string output, overrides, model_type = "auto", debug_dump;
 };
 
@@ -29,13 +29,13 @@ Result<int> compile(const Options& o) {
   }
   MLC_TRY(auto overrides,
           parse_overrides(o.overrides, {"context_window_size", "prefill_chunk_size", "max_batch_size"}));
-  ModelFlags flags = o.flags;
+  loader::ModelOptions flags = o.flags;
   flags.context_window_size = subject.context_window_size;
   if (overrides.count("context_window_size")) flags.context_window_size = overrides["context_window_size"];
   if (overrides.count("prefill_chunk_size")) flags.prefill_chunk_size = overrides["prefill_chunk_size"];
   if (overrides.count("max_batch_size")) flags.max_batch_size = overrides["max_batch_size"];
-  MLC_TRY(compiler::CompileOptions options, compile_options(flags));
-  Progress progress(fmt::format("compiling {} for {}", subject.scheme, options.target.cpu));
+  MLC_TRY(compiler::CompileOptions options, loader::compile_options(flags));
+  loader::Progress progress(fmt::format("compiling {} for {}", subject.scheme, options.target.cpu));
   options.progress = [&](const std::string& stage) { progress.update(stage); };
   if (!o.debug_dump.empty()) {
     setenv("MLC_DUMP", "all", 1);

@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "base/log.h"
+#include "loader/hub_model.h"
+#include "loader/progress.h"
 #include "model/convert.h"
 #include "model/lora.h"
 #include "quant/scheme.h"
 #include "tools/command.h"
-#include "tools/hub_model.h"
-#include "tools/progress.h"
 #include "weights/open.h"
 
 namespace mlc::tools {
@@ -26,12 +26,14 @@ Result<int> convert_weight(const Options& o) {
   }
   MLC_TRY(const quant::Scheme* scheme, quant::scheme_by_name(o.quantization));
   const bool own_weights = o.source.empty();
-  MLC_TRY(const std::string config_dir, local_model(o.config, own_weights ? Weights::kNeeded : Weights::kNotNeeded));
+  MLC_TRY(const std::string config_dir,
+          loader::local_model(o.config, own_weights ? loader::Weights::kNeeded : loader::Weights::kNotNeeded));
   MLC_TRY(model::ModelConfig config, model::load_model_config(config_dir));
   if (o.model_type != "auto" && o.model_type != config.model_type) {
     return error("--model-type is {}, but {} describes a {} model", o.model_type, o.config, config.model_type);
   }
-  MLC_TRY(const std::string source_dir, local_model(own_weights ? config_dir : o.source, Weights::kNeeded));
+  MLC_TRY(const std::string source_dir,
+          loader::local_model(own_weights ? config_dir : o.source, loader::Weights::kNeeded));
   if (weights::detect_weights(source_dir) == weights::WeightFormat::kMlc) {
     return error("{} holds weights that are converted already (tensor-cache.json); expected *.safetensors", source_dir);
   }
@@ -39,7 +41,7 @@ Result<int> convert_weight(const Options& o) {
   if (!o.lora_adapter.empty()) {
     MLC_TRY(source, model::merge_lora(std::move(source), o.lora_adapter));
   }
-  Progress progress(fmt::format("converting to {}", scheme->name()));
+  loader::Progress progress(fmt::format("converting to {}", scheme->name()));
   model::ConvertOptions options;
   options.progress = [&](const model::ConvertProgress& p) {
     progress.update(

@@ -3,20 +3,20 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "loader/hub_model.h"
+#include "loader/model_dir.h"
+#include "loader/progress.h"
 #include "model/export_gguf.h"
 #include "model/params.h"
 #include "model/presets.h"
 #include "tools/command.h"
-#include "tools/hub_model.h"
-#include "tools/model_dir.h"
-#include "tools/progress.h"
 #include "weights/open.h"
 
 namespace mlc::tools {
 namespace {
 
 struct Options {
-  ModelFlags flags;
+  loader::ModelOptions flags;
   std::string preset, format = "gguf", type, output;
   bool synthetic = false;
 };
@@ -43,23 +43,23 @@ Result<int> export_model(const Options& o) {
   if (!o.preset.empty()) {
     MLC_TRY(config, model::preset_config(o.preset));
     MLC_TRY(scheme, quant::scheme_by_name("q0f16"));
-    source = model::synthetic_model(config, *scheme, kSyntheticSeed);
+    source = model::synthetic_model(config, *scheme, loader::kSyntheticSeed);
   } else {
     MLC_TRY(auto cache, compiler::Cache::open());
-    ModelFlags flags = o.flags;
-    MLC_TRY(flags.model, local_model(o.flags.model, Weights::kNeeded));
+    loader::ModelOptions flags = o.flags;
+    MLC_TRY(flags.model, loader::local_model(o.flags.model, loader::Weights::kNeeded));
     if (is_directory(flags.model) && !path_exists(join_path(flags.model, "mlc-chat-config.json"))) {
       MLC_TRY(auto original, model::load_model_config(flags.model));
       flags.quantization = exact_scheme(original);
     }
-    MLC_TRY(ModelDir dir, open_model_dir(cache, flags));
+    MLC_TRY(loader::ModelDir dir, loader::open_model_dir(cache, flags));
     config = dir.config.model;
     MLC_TRY(scheme, quant::scheme_by_name(dir.config.quantization));
     MLC_TRY(source, weights::open_weights(dir.dir));
     options.tokenizer_file = join_path(dir.dir, "tokenizer.json");
     if (!path_exists(options.tokenizer_file)) options.tokenizer_file.clear();
   }
-  Progress progress(fmt::format("exporting to {} {}", o.format, o.type));
+  loader::Progress progress(fmt::format("exporting to {} {}", o.format, o.type));
   options.progress = [&](double part) { progress.update(part); };
   MLC_TRY(auto report, model::export_gguf(*source, *scheme, config, options, o.output));
   if (!o.flags.model.empty() && !report.has_tokenizer) {
@@ -74,7 +74,7 @@ Result<int> export_model(const Options& o) {
 
 std::function<Result<int>()> setup_export(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("model", o->flags.model, kModelHelp);
+  app.add_option("model", o->flags.model, loader::kModelHelp);
   app.add_option("--preset", o->preset, "A model shape by name, such as llama-3.2-1b");
   app.add_flag("--synthetic", o->synthetic, "The random weights that bench --synthetic measures");
   app.add_option("--format", o->format, "File format")->check(CLI::IsMember({"gguf"}))->capture_default_str();

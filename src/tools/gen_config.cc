@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "base/log.h"
+#include "loader/hub_model.h"
 #include "model/chat_config.h"
 #include "quant/scheme.h"
 #include "text/convert.h"
 #include "tools/command.h"
-#include "tools/hub_model.h"
 
 namespace mlc::tools {
 
@@ -25,7 +25,7 @@ std::function<Result<int>()> setup_gen_config(CLI::App& app) {
   app.add_option("--tensor-parallel-shards", o->tensor_parallel_shards, "1");
   app.add_option("-o,--output", o->out_dir, "Directory to write to")->required();
   return [o]() -> Result<int> {
-    MLC_TRY(o->source_dir, local_model(o->source_dir, Weights::kNotNeeded));
+    MLC_TRY(o->source_dir, loader::local_model(o->source_dir, loader::Weights::kNotNeeded));
     o->assemble_tokenizer = text::assemble_tokenizer_json;
     MLC_TRY(auto report, model::gen_config(*o));
     for (const std::string& w : report.warnings) log::warn("{}", w);

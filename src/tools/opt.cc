@@ -7,10 +7,10 @@
 #include "codegen/llvm/emit.h"
 #include "ir/text.h"
 #include "ir/verify.h"
+#include "loader/model_dir.h"
 #include "lower/pipeline.h"
 #include "schedule/rules/rules.h"
 #include "tools/command.h"
-#include "tools/model_dir.h"
 
 namespace mlc::tools {
 namespace {
@@ -22,14 +22,14 @@ int stage_index(const std::string& name) {
 }
 
 struct Options {
-  ModelFlags flags;
+  loader::ModelOptions flags;
   std::string file, from = "graph", to = "lowered", output;
 };
 
 Result<std::string> run_stages(const Options& o) {
   MLC_TRY(std::string text, read_file(o.file));
   MLC_TRY(ir::Module module, ir::parse_module(text, o.file));
-  MLC_TRY(target::Target target, resolve_device(o.flags));
+  MLC_TRY(target::Target target, loader::resolve_device(o.flags));
   const int from = stage_index(o.from), to = stage_index(o.to);
   if (to < from) return error("--to {} comes before --from {}", o.to, o.from);
   MLC_TRY_VOID(ir::verify(module, from == 0   ? ir::Level::kGraph

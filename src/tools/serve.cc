@@ -17,15 +17,14 @@
 #include "serve/http_server.h"
 #include "serve/observed_engine.h"
 #include "tools/command.h"
-#include "tools/hub_model.h"
-#include "tools/load.h"
+#include "tools/load_flags.h"
 #include "tools/overrides.h"
 
 namespace mlc::tools {
 namespace {
 
 struct Options {
-  LoadFlags load;
+  loader::LoadOptions load;
   serve::ServerOptions server;
   std::vector<std::string> more_models;
   std::string embedding_model, embedding_model_lib;
@@ -75,14 +74,14 @@ std::vector<std::string> model_paths(const Options& o) {
 }
 
 // The flags of each model: those of `paths` answer with text, then comes the embedding model, if there is one.
-std::vector<LoadFlags> flags_per_model(const Options& o, const std::vector<std::string>& paths) {
-  std::vector<LoadFlags> all;
+std::vector<loader::LoadOptions> flags_per_model(const Options& o, const std::vector<std::string>& paths) {
+  std::vector<loader::LoadOptions> all;
   for (const std::string& path : paths) {
     all.push_back(o.load);
     all.back().model.model = path;
   }
   if (!o.embedding_model.empty()) {
-    LoadFlags& flags = all.emplace_back();
+    loader::LoadOptions& flags = all.emplace_back();
     flags.model = o.load.model;
     flags.model.model = o.embedding_model;
     flags.model.model_lib = o.embedding_model_lib;
@@ -91,7 +90,7 @@ std::vector<LoadFlags> flags_per_model(const Options& o, const std::vector<std::
     flags.memory_share = o.load.memory_share;
   }
   // Memory is taken when a cache fills up, so each model would count on all of it.
-  for (LoadFlags& flags : all) {
+  for (loader::LoadOptions& flags : all) {
     const double share = flags.memory_share > 0 ? flags.memory_share : engine::kDefaultMemoryShare;
     flags.memory_share = share / static_cast<double>(all.size());
   }
@@ -101,10 +100,10 @@ std::vector<LoadFlags> flags_per_model(const Options& o, const std::vector<std::
 Result<void> load_and_set(const Options& o, const std::vector<std::string>& paths, serve::HttpServer& server) {
   protocol::ModelList models;
   std::string names;
-  const std::vector<LoadFlags> all = flags_per_model(o, paths);
-  for (const LoadFlags& flags : all) {
+  const std::vector<loader::LoadOptions> all = flags_per_model(o, paths);
+  for (const loader::LoadOptions& flags : all) {
     const auto begin = std::chrono::steady_clock::now();
-    MLC_TRY(protocol::ServedModel model, load_model(flags));
+    MLC_TRY(protocol::ServedModel model, loader::load_model(flags));
     model.embeds_only = &flags == &all.back() && !o.embedding_model.empty();
     const std::string id = model.id;
     if (models.find(id, /*exact=*/true))
@@ -134,7 +133,7 @@ Result<void> one_of(const char* name, const std::string& value, std::vector<std:
 
 Result<void> apply_overrides(Options* o) {
   MLC_TRY(const Overrides given, Overrides::parse(o->overrides, kOverrides));
-  LoadFlags& l = o->load;
+  loader::LoadOptions& l = o->load;
   MLC_TRY_VOID(given.read("max_num_sequence", 1, &l.max_num_sequence));
   MLC_TRY_VOID(given.read("max_total_seq_length", 1, &l.max_total_tokens));
   MLC_TRY_VOID(given.read("prefill_chunk_size", 1, &l.model.prefill_chunk_size));
@@ -193,7 +192,8 @@ std::function<Result<int>()> setup_serve(CLI::App& app) {
   auto o = std::make_shared<Options>();
   add_load_flags(app, o->load)
       ->required(false)
-      ->description(fmt::format("{}; or a directory of model directories. Default: $MLC_MODEL_PATH", kModelHelp));
+      ->description(
+          fmt::format("{}; or a directory of model directories. Default: $MLC_MODEL_PATH", loader::kModelHelp));
   app.add_option("--model", o->more_models, "One more model, chosen by its name in requests; may be repeated");
   app.add_option("--embedding-model", o->embedding_model,
                  "A model for /v1/embeddings alone; without it, the served models give embeddings");

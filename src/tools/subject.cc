@@ -1,15 +1,15 @@
 #include "tools/subject.h"
 
 #include "base/file.h"
+#include "loader/hub_model.h"
 #include "model/chat_config.h"
 #include "model/presets.h"
 #include "quant/scheme.h"
-#include "tools/hub_model.h"
 
 namespace mlc::tools {
 
 Result<Subject> find_subject(const std::string& named, const std::string& quantization) {
-  MLC_TRY(const std::string model, local_model(named, Weights::kNotNeeded));
+  MLC_TRY(const std::string model, loader::local_model(named, loader::Weights::kNotNeeded));
   Subject s;
   s.scheme = quantization;
   if (path_exists(join_path(model, "mlc-chat-config.json")) || model.ends_with("mlc-chat-config.json")) {

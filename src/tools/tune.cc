@@ -9,11 +9,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "compiler/tuning/defaults.h"
+#include "loader/model_dir.h"
+#include "loader/progress.h"
+#include "loader/workers.h"
 #include "tools/command.h"
-#include "tools/model_dir.h"
-#include "tools/progress.h"
+#include "tools/load_flags.h"
 #include "tools/subject.h"
-#include "tools/workers.h"
 #include "tune/plot.h"
 
 namespace mlc::tools {
@@ -22,7 +23,7 @@ namespace {
 using compiler::TuningDatabase;
 
 struct RunOptions {
-  ModelFlags flags;
+  loader::ModelOptions flags;
   std::string preset, db, plot, budget = "600s", kernels = "*", cost_model = "auto";
   int64_t trials = 64, rows = 64, seed = 1;
 };
@@ -72,7 +73,7 @@ Result<std::unique_ptr<tune::CostModel>> open_cost_model(const std::string& choi
 
 // Where the records go; fails before anything is measured when that will not work.
 Result<std::string> writable_db(const std::string& given) {
-  const std::string path = given.empty() ? default_tuning_path() : given;
+  const std::string path = given.empty() ? loader::default_tuning_path() : given;
   if (given.empty()) MLC_TRY_VOID(make_directories(compiler::Cache::default_root()));
   auto usable = merge_into(path, {});
   if (!usable) return std::move(usable).error().context("the tuning database {}", path);
@@ -84,19 +85,19 @@ Result<int> run_tune(const RunOptions& o) {
   MLC_TRY(const double budget, parse_duration(o.budget));
   const std::string model_name = o.preset.empty() ? o.flags.model : o.preset;
   MLC_TRY(Subject subject, find_subject(model_name, o.flags.quantization));
-  ModelFlags flags = o.flags;
+  loader::ModelOptions flags = o.flags;
   flags.tuning_db = "none";
   flags.context_window_size = subject.context_window_size;
-  MLC_TRY(compiler::CompileOptions compile, compile_options(flags));
+  MLC_TRY(compiler::CompileOptions compile, loader::compile_options(flags));
   MLC_TRY_VOID(target::check_runs_on(compile.target, target::Target::host(), "--target: a kernel"));
   MLC_TRY(compiler::ModelKernels kernels, compiler::model_kernels(subject.config, subject.scheme, compile));
   MLC_TRY(auto tasks, tune::select_kernels(kernels, compile.target, {o.kernels, o.rows}));
   MLC_TRY(const std::string path, writable_db(o.db));
   MLC_TRY(TuningDatabase db, TuningDatabase::load(path));
   MLC_TRY(auto model, open_cost_model(o.cost_model));
-  const auto workers = make_workers(o.flags.threads);
+  const auto workers = loader::make_workers(o.flags.threads);
   ThreadPool& pool = *workers;
-  Progress progress(fmt::format("tuning {} kernels of {} {}", tasks.size(), model_name, subject.scheme));
+  loader::Progress progress(fmt::format("tuning {} kernels of {} {}", tasks.size(), model_name, subject.scheme));
   tune::TuneHooks hooks;
   hooks.progress = [&](size_t done, size_t all, const std::string& kernel, const tune::Point& p) {
     progress.update(
@@ -143,7 +144,7 @@ Result<int> merge_databases(const std::vector<std::string>& inputs, const std::s
 }
 
 Result<int> show_database(const std::string& path) {
-  MLC_TRY(TuningDatabase db, TuningDatabase::load(path.empty() ? default_tuning_path() : path));
+  MLC_TRY(TuningDatabase db, TuningDatabase::load(path.empty() ? loader::default_tuning_path() : path));
   std::string target;
   for (const auto& [key, r] : db.records()) {
     if (r.target != target) fmt::print("{}{} ({})\n", target.empty() ? "" : "\n", r.target, r.isa);
@@ -156,9 +157,9 @@ Result<int> show_database(const std::string& path) {
 }
 
 Result<int> export_defaults(const std::string& path, std::string isa, const std::string& output) {
-  MLC_TRY(TuningDatabase db, TuningDatabase::load(path.empty() ? default_tuning_path() : path));
+  MLC_TRY(TuningDatabase db, TuningDatabase::load(path.empty() ? loader::default_tuning_path() : path));
   if (isa.empty()) {
-    MLC_TRY(const target::Target host, resolve_device({}));
+    MLC_TRY(const target::Target host, loader::resolve_device({}));
     isa = compiler::isa_of(host);
   }
   const std::string text = compiler::defaults_text(compiler::generalize(db, isa));

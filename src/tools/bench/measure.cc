@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "loader/limits.h"
+#include "loader/progress.h"
 #include "tools/bench/peer.h"
 #include "tools/bench/runner.h"
 #include "tools/bench/work.h"
-#include "tools/limits.h"
-#include "tools/progress.h"
 
 namespace mlc::tools::bench {
 namespace {
@@ -44,9 +44,9 @@ Result<void> run_peer(const Peer& peer, size_t index, bool first, std::vector<Ro
 Result<Report> measure(const Spec& spec) {
   std::vector<Peer> peers;
   for (const std::string& command : spec.against) peers.emplace_back(command);
-  MLC_TRY(auto target, resolve_device(spec.flags));
+  MLC_TRY(auto target, loader::resolve_device(spec.flags));
   MLC_TRY(auto runner, Runner::create(spec));
-  MLC_TRY(auto probe, LimitsProbe::create(target, runner->pool()));
+  MLC_TRY(auto probe, loader::LimitsProbe::create(target, runner->pool()));
   const artifact::ModelFacts& facts = runner->artifact().facts;
   const ModelWork work(runner->artifact());
   Report r;
@@ -61,7 +61,7 @@ Result<Report> measure(const Spec& spec) {
   for (const Phase& p : runner->phases()) {
     r.rows.push_back({p, work.of(p), {}, std::vector<std::vector<double>>(peers.size())});
   }
-  Progress progress(fmt::format("measuring {}", r.title()));
+  loader::Progress progress(fmt::format("measuring {}", r.title()));
   MLC_TRY_VOID(warm_up(*runner));
   probe->round();
   for (int64_t run = 0; run < spec.runs; ++run) {

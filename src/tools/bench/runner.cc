@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 
+#include "loader/limits.h"
+#include "loader/workers.h"
 #include "model/presets.h"
 #include "runtime/module.h"
 #include "runtime/param_store.h"
-#include "tools/limits.h"
-#include "tools/workers.h"
 #include "weights/open.h"
 
 namespace mlc::tools::bench {
@@ -34,10 +34,10 @@ void fill_kv(engine::CpuModelRunner& runner) {
 
 Result<void> Runner::load(const Spec& spec) {
   MLC_TRY(auto cache, compiler::Cache::open());
-  pool_ = make_workers(spec.flags.threads);
+  pool_ = loader::make_workers(spec.flags.threads);
   std::shared_ptr<const runtime::ParamStore> params;
   if (!spec.preset.empty()) {
-    ModelDir dir;
+    loader::ModelDir dir;
     MLC_TRY(dir.config.model, model::preset_config(spec.preset));
     dir.config.quantization = spec.flags.quantization;
     const int64_t limit = dir.config.model.context_limit();
@@ -46,18 +46,18 @@ Result<void> Runner::load(const Spec& spec) {
       return error("prompt, depth and generated tokens are {} together, but the context is {}", longest, limit);
     }
     dir.config.context_window_size = std::min(limit, std::max(longest, kLeastContext));
-    MLC_TRY(std::string lib, find_library(cache, dir, spec.flags));
+    MLC_TRY(std::string lib, loader::find_library(cache, dir, spec.flags));
     MLC_TRY(module_, runtime::Module::load(lib));
-    MLC_TRY(params, runtime::ParamStore::synthetic(*module_, *pool_, kSyntheticSeed));
+    MLC_TRY(params, runtime::ParamStore::synthetic(*module_, *pool_, loader::kSyntheticSeed));
   } else {
-    MLC_TRY(ModelDir dir, open_model_dir(cache, spec.flags));
-    MLC_TRY(std::string lib, find_library(cache, dir, spec.flags));
+    MLC_TRY(loader::ModelDir dir, loader::open_model_dir(cache, spec.flags));
+    MLC_TRY(std::string lib, loader::find_library(cache, dir, spec.flags));
     MLC_TRY(module_, runtime::Module::load(lib));
     MLC_TRY(auto source, weights::open_weights(dir.dir));
     MLC_TRY(params, runtime::ParamStore::open(*module_, *source, *pool_, {}));
   }
-  MLC_TRY(auto target, resolve_device(spec.flags));
-  MLC_TRY(auto limits, profile_limits(target, *pool_));
+  MLC_TRY(auto target, loader::resolve_device(spec.flags));
+  MLC_TRY(auto limits, loader::profile_limits(target, *pool_));
   runner_ = std::make_unique<engine::CpuModelRunner>(module_, params, pool_, false, limits);
   phases_ = phases_of(spec, artifact().facts.context_window_size);
   return {};

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "tools/model_dir.h"
+#include "loader/model_dir.h"
 
 namespace mlc::tools::bench {
 
@@ -26,9 +26,9 @@ struct Phase {
 };
 
 struct Spec {
-  std::string name;    // of this measurement in a suite's reports; empty: the model's
-  ModelFlags flags;    // flags.model: a directory
-  std::string preset;  // or a shape with random weights
+  std::string name;            // of this measurement in a suite's reports; empty: the model's
+  loader::ModelOptions flags;  // flags.model: a directory
+  std::string preset;          // or a shape with random weights
   bool synthetic = false;
   std::vector<int64_t> prompt_lengths;  // empty: 512, or what fits; 0: no prefill
   std::vector<int64_t> depths = {0};    // each phase is measured behind each
