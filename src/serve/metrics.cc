@@ -242,10 +242,14 @@ void add_vllm_names(std::vector<MetricFamily>* families) {
 
 Metrics::Metrics(Options options) : options_(std::move(options)), families_(std::make_shared<Families>()) {
   families_->build_info.Add({{"version", options_.version}, {"backend", "cpu"}}).Set(1);
+  // Counters begin at 0, not at their first event: increase() does not see the step from nothing to 1.
+  for (const char* reason : {"invalid", "error"}) families_->failure.Add({{"reason", reason}});
+  for (const char* reason : {"queue_full", "loading", "draining"}) families_->rejected.Add({{"reason", reason}});
 }
 Metrics::~Metrics() = default;
 
 std::shared_ptr<Metrics::Model> Metrics::model(const std::string& name) {
+  families_->cancelled.Add(of_model(name));
   return std::make_shared<ModelMetrics>(families_, of_model(name));
 }
 

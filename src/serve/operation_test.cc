@@ -170,6 +170,9 @@ TEST(HttpServer, CountsWhatItDoes) {
   const auto has = [&](const std::string& line) { return text.find("\n" + line + "\n") != std::string::npos; };
   EXPECT_TRUE(has("mlc_request_success_total{finished_reason=\"stop\",model_name=\"toy\"} 3")) << text;
   EXPECT_TRUE(has("mlc_request_failure_total{reason=\"invalid\"} 1"));
+  EXPECT_TRUE(has("mlc_request_failure_total{reason=\"error\"} 0")) << "there before the first of them";
+  EXPECT_TRUE(has("mlc_admission_rejections_total{reason=\"queue_full\"} 0"));
+  EXPECT_TRUE(has("mlc_request_cancelled_total{model_name=\"toy\"} 0"));
   EXPECT_TRUE(has("mlc_generation_tokens_total{model_name=\"toy\"} 24"));
   EXPECT_TRUE(has("mlc_time_to_first_token_seconds_count{model_name=\"toy\"} 3"));
   EXPECT_TRUE(has("mlc_inter_token_latency_seconds_count{model_name=\"toy\"} 21"));
