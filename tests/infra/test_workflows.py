@@ -112,7 +112,7 @@ def test_only_the_release_writes_contents():
 
 
 def test_commands_are_make_targets_or_scripts():
-    targets = set(re.findall(r"^([a-z-]+)(?:[a-z -]*):(?!=)", read("Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+)(?:[a-z0-9 -]*):(?!=)", read("Makefile"), re.MULTILINE))
     seen = 0
     for name, job, step in ALL_STEPS:
         command = step.get("run")
