@@ -90,7 +90,7 @@ def test_subcommands_and_flags_in_documents_exist():
         for word in words:
             if word.startswith("--") and not re.search(rf"(^|[\s,]){re.escape(word.split('=')[0])}\b", text):
                 wrong.append(f"{path}: {word}: {line}")
-    assert seen > 3 and wrong == []
+    assert seen > 3 and not wrong
 
 
 def test_environment_variables_in_documents_exist():
