@@ -10,6 +10,7 @@ FUZZ_SECONDS ?= 600
 PYTEST_OPTIONS := $(if $(V),-v)
 BIN := build/release/bin/mlc_llm
 
+.PHONY: sbom scan release-notes test-coverage
 .PHONY: dev-setup dev-check pre-commit-install docker-up docker-down docker-logs docker-rebuild \
   build-dev build-prod build-multi test-images
 .PHONY: help deps build build-python run test test-fast test-unit test-integration test-perf test-gpu ci lint format bench bench-growth test-grammar test-sanitize fuzz docs clean
@@ -61,6 +62,10 @@ test-perf: ## Speed, memory and concurrency through Python; for a quiet machine
 test-gpu: ## Kernels on this machine's GPU; says so and fails where there is none
 	@scripts/test_gpu.sh
 
+test-coverage: ## Executed lines of C++ and Python, with a report; fails under 80% (slow: a build of its own)
+	@scripts/install_deps.sh test
+	@scripts/coverage.sh
+
 ##@ Code quality
 
 lint: ## Layers, shellcheck, rustfmt, clippy, black, isort, bandit, mypy, pylint, clang-format; clang-tidy on changes
@@ -69,6 +74,15 @@ lint: ## Layers, shellcheck, rustfmt, clippy, black, isort, bandit, mypy, pylint
 
 format: ## Format C++, Python and Rust
 	@scripts/format.sh
+
+sbom: ## The bill of materials, build/sbom.cdx.json (CycloneDX)
+	@python3 scripts/sbom.py -o build/sbom.cdx.json
+
+scan: ## Vulnerabilities, secrets and wrong settings in this tree (needs Trivy)
+	@scripts/scan.sh
+
+release-notes: ## The notes of TAG=v…, from CHANGELOG.md
+	@python3 scripts/release_notes.py "$(TAG)"
 
 ci: ## What CI runs: all tests, then lint
 	@$(MAKE) --no-print-directory test

@@ -11,7 +11,7 @@ build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
   llvm-19-dev liblld-19-dev opencl-c-headers libzstd-dev zlib1g-dev libxml2-dev
   libedit-dev libcurl4-openssl-dev libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libssl-dev prometheus-cpp-dev
   rustc-web cargo-web)
-tests=(libgtest-dev libgmock-dev clang-format-19 clang-tidy-19 shellcheck rustfmt-web rust-web-clippy python3-venv nodejs
+tests=(libgtest-dev libgmock-dev clang-format-19 clang-tidy-19 shellcheck docker-registry skopeo rustfmt-web rust-web-clippy python3-venv nodejs
   pocl-opencl-icd ocl-icd-libopencl1 libxgboost0 prometheus qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   chromium fonts-dejavu-core buildah mmdebstrap git-lfs docker-compose
   prometheus-alertmanager nginx-light haproxy systemd)

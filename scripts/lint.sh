@@ -56,7 +56,7 @@ lint_python() {
         ;;
       tests | tests/*)
         "$bin/mypy" --no-error-summary "${files[@]}"
-        MYPYPATH=$folder "$bin/pylint" --score=n --disable="$fixtures,$tests" "${files[@]}"
+        PYTHONPATH=$folder:scripts "$bin/pylint" --score=n --disable="$fixtures,$tests" "${files[@]}"
         ;;
       *)
         "$bin/mypy" --no-error-summary --check-untyped-defs "${files[@]}"

@@ -198,14 +198,14 @@ pub fn unknown_method(state: &mut State, value: &Value, method: &str, args: &[Va
                 .map(Value::from)
                 .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "index: the value is not in the list"));
         }
-        (ValueKind::Map | ValueKind::Seq, m) if FORBIDDEN.contains(&m) => {
-            // A dict may hold a callable under this name; the engine tries that after an unknown method.
-            if value.get_attr(m).map_or(true, |v| v.is_undefined()) {
-                return Err(Error::new(
-                    ErrorKind::InvalidOperation,
-                    format!("the template calls .{m}(), which changes a value; chat templates may not do that"),
-                ));
-            }
+        // A dict may hold a callable under this name; the engine tries that after an unknown method.
+        (ValueKind::Map | ValueKind::Seq, m)
+            if FORBIDDEN.contains(&m) && value.get_attr(m).map_or(true, |v| v.is_undefined()) =>
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("the template calls .{m}(), which changes a value; chat templates may not do that"),
+            ));
         }
         _ => {}
     }

@@ -19,6 +19,7 @@ BASE = "localhost/mlc-base:bookworm"
 BASE_PACKAGES = "tzdata"
 LEFT_OUT = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/lintian/*"]
 KEPT = ["/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias"]
+OWN_AUTHORITIES = pathlib.Path("/usr/local/share/ca-certificates")
 LIMIT_S = 5400  # a build from source with nothing cached
 
 
@@ -53,6 +54,9 @@ class Builder:
             partial.rename(tar)
         container = self.buildah("from", "scratch")
         self.buildah("add", container, tar, "/")
+        # Where a proxy opens TLS, builds must trust what this machine trusts.
+        for authority in sorted(OWN_AUTHORITIES.glob("*.crt")):
+            self.buildah("add", container, authority, f"{OWN_AUTHORITIES}/{authority.name}")
         self.buildah("commit", "--format", "docker", "--rm", container, BASE)
         return BASE
 
@@ -80,8 +84,10 @@ class Builder:
         container = self.buildah("from", "--pull-never", name)
         return pathlib.Path(self.buildah("mount", container))
 
-    def drop_containers(self):
+    def clean_up(self):
+        """Removes containers, and images that newer ones of the same name replaced."""
         self.buildah("rm", "--all")
+        self.buildah("rmi", "--prune")
 
 
 def missing():

@@ -25,7 +25,7 @@ def images():
         pytest.skip(why)
     made = Builder(ROOT / "build" / "images")
     yield made
-    made.drop_containers()
+    made.clean_up()
 
 
 @pytest.fixture(scope="session")

@@ -65,9 +65,8 @@ def test_licences_come_along(prod_root):
     assert (docs / "THIRD_PARTY_NOTICES.md").stat().st_size > 1000
 
 
-def test_size(prod_root, record_property):
+def test_size(prod_root):
     size = sum(p.stat().st_size for p in files_of(prod_root)) / 1e6
-    record_property("size_mb", f"{size:.0f}")
     print(f"production image: {size:.0f} MB of files")
     assert size < SIZE_LIMIT_MB
 

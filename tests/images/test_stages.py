@@ -94,3 +94,17 @@ def test_the_wheel_stage_has_a_wheel(images, tmp_path):
     (wheel,) = pathlib.Path(root / "wheels").glob("mlc_llm-*.whl")
     assert re.fullmatch(r"mlc_llm-[\d.]+-py3-none-(many)?linux\w*_x86_64\.whl", wheel.name)
     assert any(name.startswith("mlc_llm/") for name in zipfile.ZipFile(wheel).namelist())
+
+
+def test_variants_bring_their_libraries(images, tmp_path):
+    """CUDA's run-time compiler by a version without patch level, and Vulkan's loader with a driver, in one image."""
+    subprocess.run([ROOT / "scripts" / "pack.sh", "build/packed"], check=True, stdout=subprocess.DEVNULL)
+    packages = "libvulkan1 mesa-vulkan-drivers"
+    name = images.build("prod", PROGRAM="packed", CUDA_VERSION="12.1", RUNTIME_PACKAGES=packages, tag="gpu")
+    config, root = images.inspect(name)["config"], images.root_of(name)
+    assert (root / "opt/mlc_llm/lib/gpu/LICENSE.nvrtc.txt").stat().st_size > 1000
+    config["Entrypoint"] = ["/sbin/ldconfig"]
+    code, out = run(root, config, ["-p"], user=10001, log=tmp_path / "log")
+    assert code == 0, out
+    assert "libnvrtc.so.12" in out and "libvulkan.so.1" in out
+    assert list((root / "usr/share/vulkan/icd.d").glob("*.json"))
