@@ -7,13 +7,14 @@ MODEL ?= models/demo
 SUITE ?= scripts/bench/main.json
 RUNS ?= 5
 FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 3600
 PYTEST_OPTIONS := $(if $(V),-v)
 BIN := build/release/bin/mlc_llm
 
 .PHONY: sbom scan release-notes test-coverage
 .PHONY: dev-setup dev-check pre-commit-install docker-up docker-down docker-logs docker-rebuild \
   build-dev build-prod build-multi test-images
-.PHONY: help deps build build-python run test test-fast test-unit test-integration test-perf test-gpu ci lint format bench bench-growth test-grammar test-sanitize fuzz docs clean
+.PHONY: help deps build build-python run test test-fast test-unit test-integration test-perf test-gpu ci lint format bench bench-growth test-grammar test-sanitize fuzz soak docs clean
 
 # A line "##@ Name" begins a group.
 help: ## Show this list
@@ -111,6 +112,9 @@ test-grammar: ## Structured output: whole JSON schema suites against a 128 K voc
 test-sanitize: ## Unit and serving tests under AddressSanitizer with UBSan, then ThreadSanitizer (slow)
 	@scripts/install_deps.sh test
 	@for s in asan tsan; do scripts/build.sh $$s all && python3 scripts/run_tests.py sanitize --preset $$s || exit 1; done
+
+soak: build ## An hour of mixed random load on one server; its memory must stay flat (slow; SOAK_SECONDS=)
+	@python3 scripts/soak.py --seconds $(SOAK_SECONDS)
 
 fuzz: ## Fuzz what reads strangers' bytes; FUZZ_SECONDS per target (slow)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -273,8 +273,8 @@ void check_walks(const Tokenizer& tokenizer, CallGrammarRequest request, int wal
   }
   EXPECT_EQ(ended, walks);
   const bool several = request.parallel && request.format.tools->family != ToolFamily::kHarmony;
-  if (walks >= 20) {
-    EXPECT_EQ(most > 1, several);
+  if (!several) {
+    EXPECT_EQ(most, 1U);
   }
 }
 
@@ -290,7 +290,7 @@ TEST(CallGrammar, RandomTextsAreCallsThatFitInEveryFormat) {
     for (const Tokenizer* tokenizer : {&demo(), &demo_with_marks()}) {
       SCOPED_TRACE(format.name);
       check_walks(*tokenizer, in_format(format), 20);
-      check_walks(*tokenizer, in_format(format, /*parallel=*/false), 20);
+      check_walks(*tokenizer, in_format(format, /*parallel=*/false), 5);
       if (HasFailure()) return;
     }
   }
@@ -329,7 +329,7 @@ TEST(CallGrammar, ThinkingMayComeFirst) {
 bool has_special_marks(const Tokenizer& tokenizer, const ToolFormat& format) {
   const LarkWriter lark(tokenizer);
   const WrittenSyntax s = written_syntax(format);
-  std::string all = s.open + s.begin + s.middle + s.end + s.close;
+  std::string all = s.open + s.begin + s.middle + s.end + s.separator + s.close;
   if (format.family == ToolFamily::kTags) all += written_parameter(format.tags, false).end;
   return lark.literal(all).find("<[") != std::string::npos;
 }
