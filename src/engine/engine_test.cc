@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -215,7 +216,9 @@ TEST(Engine, RecordsWhatHappensToRequests) {
   Request named = request({1, 2, 3}, 2);
   named.name = "chatcmpl-1";
   named.num_choices = 2;
-  ASSERT_TRUE(engine->submit(named, [](const Output&) {}));
+  std::atomic<int> ended{0};
+  ASSERT_TRUE(engine->submit(named, [&](const Output& o) { ended += o.finish_reason != FinishReason::kNone ? 1 : 0; }));
+  while (ended < 2) std::this_thread::yield();
   ASSERT_TRUE(engine->submit(request({4}, 1), c.callback(0)));
   c.wait();
   engine.reset();  // all outputs are delivered

@@ -14,7 +14,9 @@ namespace {
 target::Target host() { return *codegen::native_target(); }
 
 TEST(Limits, ProbesDoTheWorkThatIsCounted) {
-  ir::Module module{{read_probe("read", 2, 1024), dot_probe("dot"), fma_probe("fma")}};
+  constexpr int kSums = 6;
+  ir::Module module{
+      {read_probe("read", 2, 1024), dot_probe("dot", kSums), codes_probe("codes", kSums), fma_probe("fma", kSums)}};
   auto lowered = lower::run(module, host());
   ASSERT_TRUE(lowered) << lowered.error().message;
   auto jit = codegen::JitLibrary::compile(*lowered, host());
@@ -29,14 +31,17 @@ TEST(Limits, ProbesDoTheWorkThatIsCounted) {
   const auto* sums = out->as<int32_t>();
   EXPECT_EQ(std::accumulate(sums, sums + out->num_elements(), int64_t{0}), kProbeBytes / 4);
 
-  alignas(64) int32_t words[2 * kProbeLanes], dots[2 * kProbeAccumulators * kProbeLanes] = {};
-  std::fill_n(words, 2 * kProbeLanes, 0x01010101);
+  alignas(64) int32_t words[kProbeOperands * kProbeLanes], dots[2 * kSums * kProbeLanes] = {};
+  std::fill_n(words, kProbeOperands * kProbeLanes, 0x01010101);
   const int64_t sizes[] = {2, 10};
   void* dot[] = {words, dots};
   for (int worker : {0, 1}) jit->kernel("dot")(dot, sizes, worker, 2);
   for (int32_t v : dots) ASSERT_EQ(v, 10 * 4);
-  alignas(64) float operands[2 * kProbeLanes], fmas[2 * kProbeAccumulators * kProbeLanes] = {};
-  std::fill_n(operands, 2 * kProbeLanes, 0.5f);
+  std::fill(std::begin(dots), std::end(dots), 0);
+  for (int worker : {0, 1}) jit->kernel("codes")(dot, sizes, worker, 2);
+  for (int32_t v : dots) ASSERT_EQ(v, 10 * 4 * kCodeSteps);
+  alignas(64) float operands[kProbeOperands * kProbeLanes], fmas[2 * kSums * kProbeLanes] = {};
+  std::fill_n(operands, kProbeOperands * kProbeLanes, 0.5f);
   void* fma[] = {operands, fmas};
   for (int worker : {0, 1}) jit->kernel("fma")(fma, sizes, worker, 2);
   for (float v : fmas) ASSERT_EQ(v, 2.5f);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "compiler/build_id.h"
 #include "engine/cpu_runner.h"
+#include "loader/hub_model.h"
 #include "serve/http_server.h"
 #include "serve/observed_engine.h"
 #include "tools/command.h"
