@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 STORY = [{"role": "user", "content": "Tell me a story about a fox"}]
+JSON = {"Content-Type": "application/json"}
 GREEDY = {"messages": STORY, "max_tokens": 16, "temperature": 0}
 
 
@@ -121,5 +122,6 @@ class TestErrors:
             assert row["says"] in answer.json()["error"]["message"], row
 
     def test_no_json(self, http):
-        assert http.post("/chat/completions", content=b"{").status_code == 400
+        assert http.post("/chat/completions", content=b"{", headers=JSON).status_code == 400
+        assert http.post("/chat/completions", content=b"{").status_code == 415
         assert http.get("/no/such/path").status_code == 404

@@ -72,8 +72,12 @@ def test_other_pythons_of_this_machine(test_model_path):
     code += (
         "with MLCEngine(sys.argv[2]) as e: print(e.completions.create(prompt='Once', max_tokens=2).usage.total_tokens)"
     )
-    found = [p for p in (shutil.which(f"python3.{minor}") for minor in range(9, 16)) if p]
-    assert found, "no python3.9 to python3.15 in PATH"
+    in_path = [shutil.which(f"python3.{minor}") for minor in range(9, 16)]
+    managed = pathlib.Path.home().glob(".pyenv/versions/3.*/bin/python3")
+    candidates = {str(p) for p in [sys.executable, *in_path, *managed] if p}
+    found = [p for p in candidates if run(p, "-c", "import sys; assert sys.version_info >= (3, 9)").returncode == 0]
+    print(f"Pythons: {', '.join(sorted(found))}")
+    assert found
     for python in found:
         done = run(python, "-c", code, ROOT / "python", test_model_path)
         assert done.returncode == 0, (python, done.stderr)

@@ -66,7 +66,7 @@ def test_a_smaller_context_is_compiled_in(program, mlc_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     with MLCEngine(str(mlc_dir), model_lib=str(lib)) as engine:
         assert engine.info()["context_window_size"] == 64
-        with pytest.raises(errors.InvalidRequestError, match="64 tokens"):
+        with pytest.raises(errors.InvalidRequestError, match="holds 64"):
             engine.completions.create(prompt=[5] * 80)
 
 

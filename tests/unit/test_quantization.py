@@ -51,7 +51,7 @@ def test_size_on_disk(program, test_model_path, tmp_path, scheme):
 
 
 def test_unknown_schemes_are_refused(test_model_path):
-    with pytest.raises(errors.InvalidRequestError, match="q5f16_1"):
+    with pytest.raises(errors.UnsupportedError, match="q5f16_1"):
         MLCEngine(test_model_path, engine_config=EngineConfig(quantization="q5f16_1"))
 
 
