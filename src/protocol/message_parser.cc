@@ -37,6 +37,7 @@ MessageParser::MessageParser(const ServedModel& model, const ChatRequest& reques
     : parser_(parser_options(model, request, prompt, calls)),
       parallel_(request.tools.parallel),
       include_reasoning_(request.include_reasoning),
+      only_calls_(request.tools.must_call()),
       id_length_(calls.id_length) {}
 
 bool MessageParser::needed(const ServedModel& model, const ChatRequest& request) {
@@ -58,7 +59,7 @@ void MessageParser::take(const std::vector<text::OutputEvent>& events, Piece* pi
   for (const text::OutputEvent& event : events) {
     switch (event.kind) {
       case Kind::kContent:
-        piece->text += event.text;
+        if (!only_calls_) piece->text += event.text;
         break;
       case Kind::kReasoning:
         if (include_reasoning_) piece->reasoning += event.text;

@@ -37,6 +37,7 @@ class MessageParser {
 
   text::OutputParser parser_;
   bool parallel_, include_reasoning_;
+  bool only_calls_;  // calls must come: other text is the beginning of a call that a limit cut off
   int id_length_;
   std::vector<size_t> offsets_;   // of the tokens so far, in characters
   std::vector<std::string> ids_;  // of the calls so far

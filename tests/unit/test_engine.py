@@ -36,7 +36,7 @@ class TestMLCEngine:
         next(stream)
         assert len(threads()) > len(before)
         engine.terminate()
-        assert threads() == before
+        assert threads() <= before  # no new one; one of the test runner may have ended
         with pytest.raises(errors.RequestAbortedError, match="destroyed"):
             for _ in stream:
                 pass
@@ -54,7 +54,7 @@ class TestMLCEngine:
         before = threads()
         engine = MLCEngine(test_model_path)
         del engine
-        assert threads() == before
+        assert threads() <= before  # no new one; one of the test runner may have ended
 
     def test_a_process_that_forgets_to_terminate_ends(self, test_model_path):
         code = "import sys; from mlc_llm import *; e = MLCEngine(sys.argv[1]); a = AsyncMLCEngine(sys.argv[1])"
@@ -353,7 +353,7 @@ class TestAsync:
                 assert [d.index for d in vectors.data] == [0, 1]
 
         asyncio.run(main())
-        assert threads() == before
+        assert threads() <= before  # no new one; one of the test runner may have ended
 
     def test_cancelling_a_task_aborts_its_request(self, test_model_path):
         async def main():

@@ -198,6 +198,9 @@ class Writer {
 // What ends values and texts, so that a random walk comes to an end.
 std::vector<std::string> closers(const ToolFormat& format, const ReasoningFormat* reasoning) {
   std::vector<std::string> out = {"\"", "}", "]", ", ", ")"};
+  if (const WrittenSyntax s = written_syntax(format); !s.close.empty()) {
+    out.insert(out.end(), {s.close, s.close, s.end + s.close});
+  }
   if (format.family == ToolFamily::kTags) out.push_back(written_parameter(format.tags, false).end);
   if (format.family == ToolFamily::kHarmony) out.push_back("<|end|>");
   if (reasoning) out.insert(out.end(), {std::string(reasoning->begin), std::string(reasoning->end)});
