@@ -13,6 +13,7 @@ Fails if an answer was wrong, if anything is still running or lost at the end, o
 last quarter may not exceed that of the second quarter by more than 5% or 8 MB (the first quarter fills caches).
 Leaves soak.csv and soak.svg in --out.
 """
+
 import argparse
 import collections
 import csv
@@ -51,7 +52,7 @@ class Client:
     """One caller's requests; each method is one kind of load."""
 
     def __init__(self, port, seed, steady_text):
-        self.port, self.random, self.steady_text = port, random.Random(seed), steady_text
+        self.port, self.random, self.steady_text = port, random.Random(seed), steady_text  # nosec B311
         self.counts = collections.Counter()
 
     def text(self, most=200):
@@ -75,7 +76,12 @@ class Client:
 
     def chat_body(self, **extra):
         body = {"messages": [{"role": "user", "content": self.text()}], "max_tokens": self.random.randint(1, 120)}
-        return {**body, "temperature": self.random.choice([0, 0.7, 1.2]), "seed": self.random.randrange(1 << 30), **extra}
+        return {
+            **body,
+            "temperature": self.random.choice([0, 0.7, 1.2]),
+            "seed": self.random.randrange(1 << 30),
+            **extra,
+        }
 
     # The kinds of load.
     def steady(self):
@@ -135,7 +141,7 @@ class Client:
 
     def half(self):
         with socket.create_connection(("127.0.0.1", self.port)) as s:
-            s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{\"messages\"")
+            s.sendall(b'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"messages"')
             time.sleep(self.random.random() / 10)
 
     def run(self, deadline):
@@ -159,7 +165,9 @@ def sample(pid):
 
 def start(program, model, log):
     with open(log, "wb") as out:
-        process = subprocess.Popen([program, "serve", model, "--host", "127.0.0.1", "--port", "0"], stdout=out, stderr=out)
+        process = subprocess.Popen(
+            [program, "serve", model, "--host", "127.0.0.1", "--port", "0"], stdout=out, stderr=out
+        )
     for _ in range(600):
         if found := re.search(r"https?://[^:\s]+:(\d+)", log.read_text(errors="replace")):
             return process, int(found.group(1))
@@ -174,7 +182,9 @@ def draw(rows, path):
     width, height, left, bottom = 900, 320, 70, 40
     end = max(rows[-1][0], 1)
     top = max(r[1] for r in rows) * 1.1
-    points = " ".join(f"{left + r[0] / end * (width - left - 10):.1f},{(height - bottom) * (1 - r[1] / top) + 5:.1f}" for r in rows)
+    points = " ".join(
+        f"{left + r[0] / end * (width - left - 10):.1f},{(height - bottom) * (1 - r[1] / top) + 5:.1f}" for r in rows
+    )
     labels = "".join(
         f'<text x="{left - 8}" y="{(height - bottom) * (1 - i / 4) + 9:.0f}" text-anchor="end">{top * i / 4 / 1e6:.0f} MB</text>'
         for i in range(5)

@@ -21,7 +21,7 @@ def main() -> int:  # pylint: disable=inconsistent-return-statements
         return subprocess.call(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(program, arguments)
+    os.execv(program, arguments)  # nosec B606
 
 
 if __name__ == "__main__":

@@ -255,7 +255,7 @@ class MLCEngine:
         messages: Optional[List[_requests.Message]] = None,
         all_tokens: bool = False,
     ) -> Tensor:
-        """The logits after the prompt, [1, vocabulary]; with all_tokens after each of its tokens, [tokens, vocabulary]."""
+        """The logits after the prompt, [1, vocabulary]; with all_tokens after each token, [tokens, vocabulary]."""
         return self._tensor("logits", prompt, messages, all_tokens)
 
     def hidden_states(
