@@ -14,6 +14,7 @@ last quarter may not exceed that of the second quarter by more than 5% or 8 MB (
 Leaves soak.csv and soak.svg in --out.
 """
 
+# pylint: disable=line-too-long,consider-using-with,too-many-statements  # one drawing, one server, one run
 import argparse
 import collections
 import csv
@@ -53,7 +54,7 @@ class Client:
 
     def __init__(self, port, seed, steady_text):
         self.port, self.random, self.steady_text = port, random.Random(seed), steady_text  # nosec B311
-        self.counts = collections.Counter()
+        self.counts: collections.Counter[str] = collections.Counter()
 
     def text(self, most=200):
         return " ".join(self.random.choices(WORDS, k=self.random.randint(1, most)))
@@ -159,8 +160,8 @@ class Client:
 def sample(pid):
     """(resident bytes, threads, open files)"""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    resident = int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) * 1024
-    return resident, int(re.search(r"Threads:\s+(\d+)", status).group(1)), len(os.listdir(f"/proc/{pid}/fd"))
+    values = dict(re.findall(r"^(\w+):\s+(\d+)", status, re.MULTILINE))
+    return int(values["VmRSS"]) * 1024, int(values["Threads"]), len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def start(program, model, log):
@@ -251,8 +252,8 @@ def main():
     if code != 0:
         failures.append(f"the server ended with {code}")
 
-    with open(args.out / "soak.csv", "w", newline="", encoding="utf-8") as f:
-        csv.writer(f).writerows([("seconds", "resident_bytes", "threads", "open_files"), *rows])
+    with open(args.out / "soak.csv", "w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows([("seconds", "resident_bytes", "threads", "open_files"), *rows])
     draw(rows, args.out / "soak.svg")
     quarter = len(rows) // 4
     early = statistics.median(r[1] for r in rows[quarter : 2 * quarter])

@@ -11,6 +11,7 @@ from support import MODEL, STORY, chat, ok, refused, run
 COMMANDS = [
     "chat",
     "serve",
+    "health",
     "convert_weight",
     "gen_config",
     "compile",
