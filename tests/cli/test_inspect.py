@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 from support import MODEL, STORY, chat, ok, refused, run
@@ -149,13 +150,14 @@ def test_completion_script_is_of_its_shell(home, shell, tmp_path):
 
 
 def complete(script, *words):
-    """What bash would offer for the last of the words."""
+    """What bash would offer for the last of the words, in an empty folder: file names count as well."""
     text = f"""{script}
 COMP_WORDS=({" ".join(f"'{w}'" for w in words)}); COMP_CWORD={len(words) - 1}
 _mlc_llm mlc_llm '{words[-1]}' '{words[-2]}'
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-    done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True)
+    with tempfile.TemporaryDirectory() as empty:
+        done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True, cwd=empty)
     assert done.stderr == ""
     return set(done.stdout.split())
 
