@@ -91,6 +91,17 @@ def run_tap(name, command, env, totals):
     totals.add(name, int(counts.get("pass", 0)), failed, int(counts.get("skipped", 0)), seconds)
 
 
+def run_package_suites(what, wanted, build, env, totals):
+    """Those of the Python package; measurements are for quiet machines (make test-perf)."""
+    for suite in {"quick": ["unit"], "all": ["unit", "integration"]}.get(what, []):
+        name = f"python-{suite}"
+        if wanted(name):
+            report = build / f"{name}.xml"
+            # Slow ones build in this tree: `make test-integration` runs them.
+            command = ["tests/run.sh", f"tests/{suite}", "-n", "auto", "-m", "not slow", f"--junitxml={report}"]
+            run_junit(name, command, report, env, totals)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["quick", "all", "sanitize"])
@@ -113,15 +124,7 @@ def main():
     for binary in sorted(build.glob("test_*")):
         if binary.is_file() and os.access(binary, os.X_OK) and binary.suffix == "" and wanted(binary.name):
             run_gtest(binary, env, totals)
-    # Those of Python: "quick" leaves out what is slow, measurements are for quiet machines (make test-perf).
-    suites = {"quick": ["unit"], "all": ["unit", "integration"]}.get(args.what, [])
-    for suite in suites:
-        name = f"python-{suite}"
-        if wanted(name):
-            report = build / f"{name}.xml"
-            # Slow ones build in this tree: `make test-integration` runs them.
-            command = ["tests/run.sh", f"tests/{suite}", "-n", "auto", "-m", "not slow", f"--junitxml={report}"]
-            run_junit(name, command, report, env, totals)
+    run_package_suites(args.what, wanted, build, env, totals)
     program, model = str(build / "bin" / "mlc_llm"), str(ROOT / "models" / "demo")
     if args.what in ("all", "sanitize"):
         if wanted("client-python"):

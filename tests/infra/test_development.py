@@ -82,7 +82,7 @@ def test_conda_environment():
 def test_python_tools_are_pinned(path):
     for line in read(path).splitlines():
         if line and not line.startswith(("#", "-r ")):
-            assert re.fullmatch(r"[\w.-]+(\[\w,-]+\])?==[\w.]+", line), f"{path}: {line}"
+            assert re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.]+", line), f"{path}: {line}"
 
 
 # ---- pre-commit
