@@ -49,6 +49,7 @@ lint_python() {
   "$bin/bandit" --quiet -s B101,B105,B106,B108,B310,B311,B314,B404,B405,B603,B607 "${files[@]}"
   for folder in $(python_folders); do
     mapfile -t files < <(git ls-files "$folder/*.py")
+    [ "$folder" = tests ] && mapfile -t files < <(git ls-files ':(glob)tests/*.py') # its folders come by themselves
     case $folder in
       python) # the package: strictly, with its own settings
         (cd python && "$bin/mypy" --no-error-summary)
