@@ -7,7 +7,7 @@ import { after, before, beforeEach, afterEach, test } from "node:test";
 import { answerWith, launch, Server, sse } from "./server.mjs";
 
 let server, browser, context, page, problems;
-let allowed; // the only origin that the page may ask
+let allowed; // the only origins that the page may ask
 
 before(async () => {
   if (process.env.SHOTS) mkdirSync(process.env.SHOTS, { recursive: true });
@@ -25,13 +25,13 @@ async function open(options = {}, path = "/") {
   page = await context.newPage();
   page.setDefaultTimeout(60_000);
   problems = [];
-  allowed = server.url;
+  allowed = [server.url];
   page.on("pageerror", (e) => problems.push(String(e)));
   page.on("console", (m) => {
     if (/Content Security Policy|Trusted/.test(m.text())) problems.push(m.text());
   });
   page.on("request", (r) => {
-    if (!r.url().startsWith(allowed) && !r.url().startsWith("blob:")) problems.push(`asked for ${r.url()}`);
+    if (![...allowed, "blob:"].some((start) => r.url().startsWith(start))) problems.push(`asked for ${r.url()}`);
   });
   await page.goto(server.url + path);
 }
@@ -349,7 +349,7 @@ test("errors are said, and can be tried again", async () => {
 
 test("a server that goes away and comes back", async () => {
   const other = await Server.start();
-  allowed = other.url;
+  allowed.push(other.url);
   await page.goto(other.url);
   await page.waitForSelector("#model:enabled");
   await other.stop("SIGKILL");
@@ -368,7 +368,7 @@ test("a server that goes away and comes back", async () => {
 
 test("a server with a key asks for it, page and live view", async () => {
   const locked = await Server.start(["--api-key", "open sesame"]);
-  allowed = locked.url;
+  allowed.push(locked.url);
   await page.goto(locked.url);
   await page.waitForSelector("#keybox[open]");
   await shot("key");
