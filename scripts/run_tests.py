@@ -15,6 +15,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET  # nosec B405
 
@@ -58,12 +59,15 @@ def run_gtest(binary, env, totals):
     totals.add(binary.name, passed, failed, skipped, seconds)
 
 
-def run_junit(name, command, report, env, totals):
-    """Runs a command that writes a JUnit file."""
+def run_junit(name, command, report, env, totals, quiet=False):
+    """Runs a command that writes a JUnit file. Quiet: what it says is printed when it has ended, in one piece."""
     report.unlink(missing_ok=True)
     start = time.time()
-    code = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
-    seconds = time.time() - start
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if quiet else {}
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False, **options)
+    code, seconds = done.returncode, time.time() - start
+    if quiet:
+        print(done.stdout, end="", flush=True)
     if not report.exists():
         print(f"{name} ended with code {code} and no report", flush=True)
         totals.add(name, 0, 1, 0, seconds)
@@ -102,6 +106,14 @@ def run_package_suites(what, wanted, build, env, totals):
             run_junit(name, command, report, env, totals)
 
 
+def run_deployment_suites(wanted, build, env, totals):
+    """Waits for servers, proxies and scrapes most of the time: runs beside the suites that compute."""
+    for name, folder in (("infra", "infra"), ("image", "images")):
+        if wanted(name):
+            report = build / f"{name}.xml"
+            run_junit(name, [f"tests/{folder}/run.sh", f"--junitxml={report}"], report, env, totals, quiet=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["quick", "all", "sanitize"])
@@ -126,6 +138,9 @@ def main():
             run_gtest(binary, env, totals)
     run_package_suites(args.what, wanted, build, env, totals)
     program, model = str(build / "bin" / "mlc_llm"), str(ROOT / "models" / "demo")
+    beside = threading.Thread(target=run_deployment_suites, args=(wanted, build, env, totals))
+    if args.what == "all":
+        beside.start()
     if args.what in ("all", "sanitize"):
         if wanted("client-python"):
             report = build / "client-python.xml"
@@ -136,15 +151,11 @@ def main():
             run_tap("client-node", ["tests/node/run.sh", program, model, "--test-reporter=tap"], env, totals)
     if args.what == "all" and wanted("web"):
         run_tap("web", ["tests/web/run.sh", program, model, "--test-reporter=tap"], env, totals)
-    if args.what == "all" and wanted("infra"):
-        report = build / "infra.xml"
-        run_junit("infra", ["tests/infra/run.sh", f"--junitxml={report}"], report, env, totals)
-    if args.what == "all" and wanted("image"):
-        report = build / "image.xml"
-        run_junit("image", ["tests/images/run.sh", f"--junitxml={report}"], report, env, totals)
     if args.what == "all" and wanted("cli"):
         report = build / "cli.xml"
         run_junit("cli", ["tests/cli/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
+    if args.what == "all":
+        beside.join()
 
     line = f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped"
     summary = ROOT / "build" / "test-summary.txt"

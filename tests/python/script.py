@@ -40,7 +40,7 @@ def says(*calls):
 
 def says_some_city(name):
     """Of a request whose answer is a call with a city of the model's own making: it comes in many pieces."""
-    return {"guided_regex": r'\{"name": "%s", "arguments": \{"city": "[A-Z][a-z]{8,16}"\}\}' % name}
+    return {"guided_regex": r'\{"name": "%s", "arguments": \{"city": "[A-Z][a-z]{90,120}"\}\}' % name}
 
 
 def prompt_of(http, messages, tools=TOOLS):

@@ -119,6 +119,14 @@ def test_structured_output(llm):
     assert parts[-1] == answer["parsed"]
 
 
+def test_structured_output_by_a_call_that_must_come(llm):
+    shaped = llm.with_structured_output(Animal, method="function_calling", include_raw=True)
+    answer = shaped.invoke([QUESTION])
+    assert answer["parsing_error"] is None, answer["raw"]
+    (made,) = answer["raw"].tool_calls
+    assert made["name"] == "Animal" and answer["parsed"] == Animal(**made["args"])
+
+
 def test_embeddings(url, model, client):
     # The length check counts tokens with OpenAI's own vocabulary, which it would have to download.
     embed = OpenAIEmbeddings(model=model, base_url=url + "/v1", api_key="none", check_embedding_ctx_length=False)
