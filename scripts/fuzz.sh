@@ -21,7 +21,7 @@ for target in "$@"; do
   mkdir -p "build/fuzz/found/$target"
   echo "==> fuzzing $target for $seconds s"
   MLC_FUZZ_TARGET=$target build/fuzz/run_fuzz "build/fuzz/found/$target" "fuzz/corpus/$target" -max_total_time="$seconds" \
-    -max_len=4096 -timeout=20 -rss_limit_mb=4096 -artifact_prefix="build/fuzz/" -print_final_stats=1 -verbosity=0 \
+    -max_len=4096 -timeout=60 -rss_limit_mb=4096 -artifact_prefix="build/fuzz/" -print_final_stats=1 -verbosity=0 \
     2>&1 | tee "build/fuzz/$target.log" | grep -E "^stat::number_of_executed|ERROR|SUMMARY|Test unit written" || true
   ! grep -qE "ERROR|SUMMARY" "build/fuzz/$target.log" || { tail -n 60 "build/fuzz/$target.log" >&2; exit 1; }
   grep -q "stat::number_of_executed_units" "build/fuzz/$target.log" || { tail -n 60 "build/fuzz/$target.log" >&2; exit 1; }

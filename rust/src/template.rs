@@ -12,9 +12,9 @@ use crate::py_methods::unknown_method;
 use crate::py_text::{py_str, tojson};
 
 const NAME: &str = "chat_template";
-/// Instructions a template may execute (about a second; a message takes some hundred): a runaway loop ends with an
+/// Instructions a template may execute (0.2 s; a message takes some hundred): a runaway loop ends with an
 /// error, and soon.
-const FUEL: u64 = 50_000_000;
+const FUEL: u64 = 10_000_000;
 
 /// Marks errors that the template raised on purpose.
 #[derive(Debug)]

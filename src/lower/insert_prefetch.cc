@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "arith/simplify.h"
+#include "ir/loop_hints.h"
 #include "ir/visit.h"
 
 namespace mlc::lower {
@@ -39,20 +40,39 @@ class Inserter : public Mutator {
       wishes_.push_back({key.substr(std::strlen(kPrefetchKey)), f->var, std::get<int64_t>(value)});
       loop.annotations.erase(key);
     }
-    bool innermost = true;
-    for_each_stmt(f->body, [&](const Stmt& x) { innermost = innermost && !as<For>(x); });
-    loop.body = innermost ? seq({hints(f->body), f->body}) : mutate(f->body);
+    loop.body = kept_loops_only(f->body) ? seq({hints(f->body), mutate(f->body)}) : mutate(f->body);
     wishes_.resize(wishes);
     return make_stmt(std::move(loop));
   }
 
  private:
+  // Whether the body has no loop but kept ones, which are a few steps of its own work.
+  static bool kept_loops_only(const Stmt& body) {
+    bool only = true;
+    for_each_stmt(body, [&](const Stmt& x) {
+      const For* f = as<For>(x);
+      only = only && (!f || f->annotations.count(kKeepLoopKey) > 0);
+    });
+    return only;
+  }
+
+  // Hints for what the body reads outside its loops.
   Stmt hints(const Stmt& body) const {
+    struct Loads : Visitor {
+      using Visitor::visit;
+      void visit(const Stmt& s) override {
+        if (!as<For>(s)) Visitor::visit(s);
+      }
+      void visit(const Expr& e) override {
+        if (const Load* load = as<Load>(e)) found.push_back(load);
+        Visitor::visit(e);
+      }
+      std::vector<const Load*> found;
+    } loads;
+    loads.visit(body);
     std::vector<Stmt> out;
     std::vector<std::vector<Expr>> seen;
-    for_each_expr(body, [&](const Expr& e) {
-      const Load* load = as<Load>(e);
-      if (!load) return;
+    for (const Load* load : loads.found) {
       for (const Wish& w : wishes_) {
         if (w.buffer != load->buffer->name) continue;
         std::vector<Expr> at;
@@ -68,7 +88,7 @@ class Inserter : public Mutator {
         out.push_back(prefetch(load->buffer, at, kSecondLevel));
         seen.push_back(std::move(at));
       }
-    });
+    }
     return seq(std::move(out));
   }
 

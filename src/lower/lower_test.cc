@@ -6,13 +6,16 @@
 
 #include "arith/simplify.h"
 #include "ir/interp.h"
+#include "ir/loop_hints.h"
 #include "ir/text.h"
+#include "ir/verify.h"
 #include "ir/visit.h"
 #include "lower/compact_buffers.h"
 #include "lower/insert_prefetch.h"
 #include "lower/lower_blocks.h"
 #include "lower/partition_loops.h"
 #include "lower/pipeline.h"
+#include "lower/sum_in_i16.h"
 #include "lower/unroll_loops.h"
 #include "lower/vectorize_loops.h"
 
@@ -344,6 +347,77 @@ TEST(InsertPrefetch, OncePerVectorAndIterationInTheInnermostLoop) {
   });
   EXPECT_EQ(hints, 1);
   expect_same(f, after, {});
+}
+
+TEST(InsertPrefetch, KeptLoopsHoldHintsForWhatTheyRead) {
+  const ir::PrimFunc f = parse(R"(
+    func f(w: f32[8, 4, 16], v: f32[8, 16], x: f32[8, 4, 16]) {
+      for i in 0 +: 8 attrs {prefetch_v = 1, prefetch_w = 2} {
+        for p in 0 +: 4 attrs {keep_loop = 1} {
+          x[i, p, ramp(0, 1, 16)] = w[i, p, ramp(0, 1, 16)]
+        }
+        x[i, 0, ramp(0, 1, 16)] = x[i, 0, ramp(0, 1, 16)] + v[i, ramp(0, 1, 16)]
+      }
+    })");
+  const ir::PrimFunc after = insert_prefetch(f);
+  ASSERT_TRUE(ir::verify(after, ir::Level::kLowered)) << ir::print(after);
+  const ir::For* outer = ir::as<ir::For>(after.body);
+  ASSERT_NE(outer, nullptr);
+  const auto hints = [](const ir::Stmt& s) {
+    std::string names;
+    ir::for_each_stmt(s, [&](const ir::Stmt& x) {
+      if (const auto* p = ir::as<ir::Prefetch>(x)) names += p->buffer->name;
+    });
+    return names;
+  };
+  EXPECT_EQ(hints(after.body), "vw");
+  ir::for_each_stmt(outer->body, [&](const ir::Stmt& x) {
+    if (ir::as<ir::For>(x)) {
+      EXPECT_EQ(hints(x), "w");
+    }
+  });
+  expect_same(f, after, {});
+}
+
+// Eight steps of 4-bit codes: sums of pairs in 16 bits, two steps in each turn of a loop that stays one.
+TEST(SumInI16, KeepsTheOrderOfStepsAndTheResult) {
+  const Target avx2 = Target::parse("x86_64-linux-gnu -mcpu=haswell").value();
+  for (const int rows : {1, 3, 8}) {
+    const std::string n = std::to_string(rows);
+    const ir::PrimFunc f = parse("func f(w: u32[4, 16], x: i32[" + n + ", 8], d: i32[" + n + R"(, 16]) {
+      for s in 0 +: 8 unrolled {
+        for mi in 0 +: )" + n + R"( unrolled {
+          d[mi, ramp(0, 1, 16)] = @dot4_u7s8<i32x16>(d[mi, ramp(0, 1, 16)],
+            reinterpret<i32x16>(w[s // 2, ramp(0, 1, 16)] >> broadcast(cast<u32>(s % 2) * 4u32, 16)
+                                & broadcast(252645135u32, 16)), broadcast(x[mi, s], 16))
+        }
+      }
+    })");
+    const ir::PrimFunc after = sum_in_i16(f, avx2);
+    int kept = 0, wide = 0;
+    ir::for_each_stmt(after.body, [&](const ir::Stmt& s) {
+      const ir::For* loop = ir::as<ir::For>(s);
+      kept += loop && loop->annotations.count(ir::kKeepLoopKey) > 0;
+    });
+    ir::for_each_expr(after.body, [&](const ir::Expr& e) {
+      const ir::Call* c = ir::as<ir::Call>(e);
+      wide += c && c->intrinsic == "dot4_u7s8";
+    });
+    EXPECT_EQ(kept, rows * 2 > 8 ? 2 : 1) << ir::print(after);
+    EXPECT_EQ(wide, 0);
+    expect_same(f, unroll_loops(after), {});
+  }
+}
+
+TEST(SumInI16, LeavesWhatMayOverflowAlone) {
+  const Target avx2 = Target::parse("x86_64-linux-gnu -mcpu=haswell").value();
+  const ir::PrimFunc f = parse(R"(func f(w: u32[8, 16], x: i32[8], d: i32[16]) {
+    for s in 0 +: 8 unrolled {
+      d[ramp(0, 1, 16)] = @dot4_u7s8<i32x16>(d[ramp(0, 1, 16)], reinterpret<i32x16>(w[s, ramp(0, 1, 16)]
+                                             & broadcast(2139062143u32, 16)), broadcast(x[s], 16))
+    }
+  })");
+  EXPECT_EQ(ir::print(sum_in_i16(f, avx2)), ir::print(f));
 }
 
 TEST(LegalizeDtypes, ConversionsAreExact) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ir/intrinsics.h"
+#include "ir/loop_hints.h"
 #include "ir/visit.h"
 #include "lower/legalize_dot.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kWidth = 8;        // i32 lanes of a 256-bit register
 constexpr int64_t kMaxSums = 8;  // registers for sums; as many hold weights, inputs and products
+constexpr int64_t kStepsOfALoad = 2;  // low and high halves of the same bytes
 constexpr int64_t kMaxI16 = 32767;
 
 // for … unrolled: for … unrolled: store, with constant extents.
@@ -117,6 +119,21 @@ class I16Summer : public Mutator {
     return seq(std::move(parts));
   }
 
+  // for s in 8 unrolled -> for p in 4 (kept) { for q in 2 unrolled: s = p * 2 + q }
+  static Stmt in_order(const For& steps, Stmt body) {
+    const int64_t extent = *as_const_int(steps.extent);
+    if (extent % kStepsOfALoad != 0) return wrap({steps}, 0, std::move(body));
+    const auto part = [&](const Var& p, const Var& q) {
+      return substitute(body, {{steps.var, steps.min + Expr(p) * kStepsOfALoad + Expr(q)}});
+    };
+    const Stmt kept = for_("p", 0, extent / kStepsOfALoad, [&](Var p) {
+      return for_("q", 0, kStepsOfALoad, [&](Var q) { return part(p, q); }, ForKind::kUnrolled);
+    });
+    For loop = *as<For>(kept);
+    loop.annotations[kKeepLoopKey] = 1;
+    return make_stmt(std::move(loop));
+  }
+
   // Halves first … end-1 of all sums.
   static Stmt part(const Nest& n, int first, int end) {
     const Call* c = dot(n);
@@ -145,7 +162,8 @@ class I16Summer : public Mutator {
                             load(n.store.buffer, to) + call(i32, "x86.pmaddwd.256", {load(pairs, at), imm(i16, 1)})));
     }
     // refresh: the same loops, three times.
-    return allocate(pairs, seq({refresh(wrap(n.loops, 1, seq(std::move(clear)))), wrap(n.loops, 0, seq(std::move(add))),
+    const Stmt steps = in_order(n.loops[0], wrap(n.loops, 1, seq(std::move(add))));
+    return allocate(pairs, seq({refresh(wrap(n.loops, 1, seq(std::move(clear)))), steps,
                                 refresh(wrap(n.loops, 1, seq(std::move(widen))))}));
   }
 };

@@ -4,12 +4,13 @@
 //
 //   -> for each half of the lanes:
 //        pairs[mi] = 0                                              i16x16
-//        for s, mi …: pairs[mi] = pairs[mi] + @x86.pmaddubsw.256(w & 0x0f0f0f0f, x)
+//        for p in 4 kept, q in 2, mi …: pairs[mi] = pairs[mi] + @x86.pmaddubsw.256(w & 0x0f0f0f0f, x)      s = 2p + q
 //        for mi …:    dot[mi] = dot[mi] + @x86.pmaddwd.256(pairs[mi], 1)
 //
 // A sum of two products of a code below 16 and a signed byte is at most 2 * 15 * 128 in magnitude, so that eight of
 // them fit 16 bits: one widening instead of one per step, which frees half of the multiply ports. The result is the
-// same integer. Halves are apart when their sums would not all stay in registers together.
+// same integer. Halves are apart when their sums would not all stay in registers together. The steps stay a loop, two in
+a turn: unrolled, LLVM's scheduler goes row by row and keeps the unpacked weights of all steps on the stack.
 //
 // Done only where the mask proves the bound for all steps of the loop; everything else is legalize_dot's.
 #pragma once

@@ -3,6 +3,7 @@
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/MDBuilder.h>
 
+#include "ir/loop_hints.h"
 #include "ir/text.h"
 
 namespace mlc::codegen {
@@ -273,7 +274,11 @@ void FuncEmitter::emit_loop(const ir::For& node, Value* begin, Value* end, bool 
   auto* branch = builder_.CreateCondBr(builder_.CreateICmpSLT(next, end), body, after);
   index->addIncoming(next, builder_.GetInsertBlock());
   auto* progress = ::llvm::MDNode::get(context_, {::llvm::MDString::get(context_, "llvm.loop.mustprogress")});
-  auto* id = ::llvm::MDNode::getDistinct(context_, {nullptr, progress});
+  std::vector<::llvm::Metadata*> properties{nullptr, progress};
+  if (node.annotations.count(ir::kKeepLoopKey) > 0) {
+    properties.push_back(::llvm::MDNode::get(context_, {::llvm::MDString::get(context_, "llvm.loop.unroll.disable")}));
+  }
+  auto* id = ::llvm::MDNode::getDistinct(context_, properties);
   id->replaceOperandWith(0, id);
   branch->setMetadata(::llvm::LLVMContext::MD_loop, id);
   builder_.SetInsertPoint(after);
