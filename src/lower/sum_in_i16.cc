@@ -14,8 +14,8 @@ using namespace ir;  // NOLINT: a pass is written in the IR's words
 
 namespace {
 
-constexpr int kWidth = 8;        // i32 lanes of a 256-bit register
-constexpr int64_t kMaxSums = 8;  // registers for sums; as many hold weights, inputs and products
+constexpr int kWidth = 8;             // i32 lanes of a 256-bit register
+constexpr int64_t kMaxSums = 8;       // registers for sums; as many hold weights, inputs and products
 constexpr int64_t kStepsOfALoad = 2;  // low and high halves of the same bytes
 constexpr int64_t kMaxI16 = 32767;
 
