@@ -80,7 +80,7 @@ fn plain_jinja(source: &str) -> String {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let close = if rest.starts_with("{#") { "#}" } else { "%}" };
-        let Some(end) = rest.find(close).map(|e| e + 2) else { break };
+        let Some(end) = rest[2..].find(close).map(|e| e + 4) else { break };
         let tag = &rest[..end];
         let word = tag[2..end - 2].trim_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
         match word {
@@ -239,6 +239,13 @@ mod tests {
             serde_json::json!({}),
         );
         assert_eq!(error.unwrap_err(), "roles must alternate");
+    }
+
+    #[test]
+    fn marks_that_overlap() {
+        for source in ["{%}", "{#}", "a{%}b%}", "{%", "{%%}", "{##}"] {
+            assert_eq!(plain_jinja(source), source);
+        }
     }
 
     #[test]

@@ -10,9 +10,7 @@
 // A sum of two products of a code below 16 and a signed byte is at most 2 * 15 * 128 in magnitude, so that eight of
 // them fit 16 bits: one widening instead of one per step, which frees half of the multiply ports. The result is the
 // same integer. Halves are apart when their sums would not all stay in registers together. The steps stay a loop, two
-// in
-a turn : unrolled,
-         LLVM's scheduler goes row by row and keeps the unpacked weights of all steps on the stack.
+// in a turn: unrolled, LLVM's scheduler goes row by row and keeps the unpacked weights of all steps on the stack.
 //
 // Done only where the mask proves the bound for all steps of the loop; everything else is legalize_dot's.
 #pragma once
@@ -20,10 +18,10 @@ a turn : unrolled,
 #include "ir/func.h"
 #include "target/target.h"
 
-         namespace mlc::lower {
+namespace mlc::lower {
 
-  // Whether `target` gains by it: it has pmaddubsw, and no instruction that does the whole step.
-  bool sums_in_i16(const target::Target& target);
-  ir::PrimFunc sum_in_i16(const ir::PrimFunc& f, const target::Target& target);
+// Whether `target` gains by it: it has pmaddubsw, and no instruction that does the whole step.
+bool sums_in_i16(const target::Target& target);
+ir::PrimFunc sum_in_i16(const ir::PrimFunc& f, const target::Target& target);
 
 }  // namespace mlc::lower
