@@ -3,7 +3,7 @@
 
   scripts/bench/random_model.py qwen2.5_0.5b DIR
   mlc_llm export DIR --type q4_0 -o FILE.gguf
-  scripts/bench/serving_load.py DIR FILE.gguf --peer "llama-server" [--streams 1,4,8,16,64] [--runs 3] [--json OUT]
+  scripts/bench/serving_load.py DIR FILE.gguf [--peer llama-server] [--streams 1,4,8,16,64] [--runs 3] [--json OUT]
 
 Each measurement is a fresh server and `mlc_llm bench serve`: 200-token prompts that share nothing, 64 tokens out, greedy.
 llama-server gets a slot for each stream and context for all of them, its other settings are its own; ours runs with
@@ -59,7 +59,17 @@ def running(command, port, log):
 def measure(server, streams, requests, args, port):
     log = pathlib.Path(tempfile.gettempdir()) / f"serving-load-{server}.log"
     if server == "ours":
-        command = [str(PROGRAM), "serve", args.model, "--mode", "server", "--port", str(port), "--threads", str(args.threads)]
+        command = [
+            str(PROGRAM),
+            "serve",
+            args.model,
+            "--mode",
+            "server",
+            "--port",
+            str(port),
+            "--threads",
+            str(args.threads),
+        ]
     else:
         command = [*shlex.split(args.peer), "-m", args.gguf, "--port", str(port), "-t", str(args.threads)]
         command += ["-np", str(streams), "-c", str(512 * streams)]
@@ -88,7 +98,9 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--turns", type=int, default=2, help="requests of each stream, one after the other")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--input-tokens", type=int, default=240, help="what is asked for; random words merge: about 200")
+    parser.add_argument(
+        "--input-tokens", type=int, default=240, help="what is asked for; random words merge: about 200"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", help="write every measurement here")
     args = parser.parse_args()
