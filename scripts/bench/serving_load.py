@@ -5,9 +5,9 @@
   mlc_llm export DIR --type q4_0 -o FILE.gguf
   scripts/bench/serving_load.py DIR FILE.gguf [--peer llama-server] [--streams 1,4,8,16,64] [--runs 3] [--json OUT]
 
-Each measurement is a fresh server and `mlc_llm bench serve`: 200-token prompts that share nothing, 64 tokens out, greedy.
-llama-server gets a slot for each stream and context for all of them, its other settings are its own; ours runs with
---mode server. Prints medians over the runs: tokens generated per second, and times in milliseconds.
+Each measurement is a fresh server and `mlc_llm bench serve`: 200-token prompts that share nothing, 64 tokens out,
+greedy. llama-server gets a slot for each stream and context for all of them, its other settings are its own; ours runs
+with --mode server. Prints medians over the runs: tokens generated per second, and times in milliseconds.
 """
 
 import argparse
