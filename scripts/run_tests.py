@@ -126,6 +126,7 @@ def main():
     env["MLC_LLM_BIN"] = str(build / "bin" / "mlc_llm")
     env["MLC_LLM_LIB"] = str(build / "lib" / "libmlc_llm.so")
     env["MLC_LLM_HOME"] = str(build / "test-home")
+    env.setdefault("TSAN_OPTIONS", f"suppressions={ROOT / 'scripts' / 'tsan.supp'}")
     if args.what == "quick":
         env.setdefault("MLC_PROPERTY_CASES", "8")
     totals = Totals()

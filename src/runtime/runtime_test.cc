@@ -336,10 +336,12 @@ TEST(PlanExecutor, RunsThePlan) {
   }
 }
 
-// logits[0] = 1 for whole attention; the number of parts, from the second form.
-extern "C" void test_whole(void* const* b, const int64_t*, int32_t, int32_t) { static_cast<float*>(b[0])[0] = 1; }
-extern "C" void test_parts(void* const* b, const int64_t* sizes, int32_t, int32_t) {
-  static_cast<float*>(b[0])[0] = static_cast<float*>(b[1])[0] = static_cast<float>(sizes[0]);
+// logits[0] = 1 for whole attention; the number of parts, from the second form. The first worker's work.
+extern "C" void test_whole(void* const* b, const int64_t*, int32_t worker, int32_t) {
+  if (worker == 0) static_cast<float*>(b[0])[0] = 1;
+}
+extern "C" void test_parts(void* const* b, const int64_t* sizes, int32_t worker, int32_t) {
+  if (worker == 0) static_cast<float*>(b[0])[0] = static_cast<float*>(b[1])[0] = static_cast<float>(sizes[0]);
 }
 
 TEST(PlanExecutor, SplitsAttentionWhenWholeRowsWouldLeaveWorkersIdle) {
