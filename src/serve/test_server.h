@@ -85,7 +85,7 @@ inline std::shared_ptr<ScriptedEngine> brief() {
 
 template <typename Condition>
 bool soon(Condition condition) {
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < 60'000; ++i) {  // a sanitizer's build on a busy machine comes there too
     if (condition()) return true;
     std::this_thread::sleep_for(1ms);
   }
