@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -408,4 +409,9 @@ class TestAsync:
 def test_signals_are_left_alone(engine):
     """The library installs no handlers."""
     assert engine is not None
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # A shell's background job starts with SIGINT ignored, and Python leaves it so.
+    python_catches = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert python_catches or signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+    caught = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), 16)
+    assert bool(caught >> (signal.SIGINT - 1) & 1) == python_catches
