@@ -63,8 +63,8 @@ def run_junit(name, command, report, env, totals, quiet=False):
     """Runs a command that writes a JUnit file. Quiet: what it says is printed when it has ended, in one piece."""
     report.unlink(missing_ok=True)
     start = time.time()
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if quiet else {}
-    done = subprocess.run(command, cwd=ROOT, env=env, check=False, **options)
+    out, err = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False, stdout=out, stderr=err, text=True)
     code, seconds = done.returncode, time.time() - start
     if quiet:
         print(done.stdout, end="", flush=True)

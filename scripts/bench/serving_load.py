@@ -107,7 +107,7 @@ def main():
     results = []
     print(f"{'streams':>7} {'server':>7} " + " ".join(f"{f:>9}" for f in FIGURES) + "   lowest and highest tokens/s")
     for streams in map(int, args.streams.split(",")):
-        rows = {"peer": [], "ours": []}
+        rows: dict[str, list[tuple[float, ...]]] = {"peer": [], "ours": []}
         for run in range(args.runs):
             for server, seen in rows.items():
                 report = measure(server, streams, max(4, args.turns * streams), args, free_port())
