@@ -59,20 +59,10 @@ def running(command, port, log):
 def measure(server, streams, requests, args, port):
     log = pathlib.Path(tempfile.gettempdir()) / f"serving-load-{server}.log"
     if server == "ours":
-        command = [
-            str(PROGRAM),
-            "serve",
-            args.model,
-            "--mode",
-            "server",
-            "--port",
-            str(port),
-            "--threads",
-            str(args.threads),
-        ]
+        command = [str(PROGRAM), "serve", args.model, "--mode", "server"]
     else:
-        command = [*shlex.split(args.peer), "-m", args.gguf, "--port", str(port), "-t", str(args.threads)]
-        command += ["-np", str(streams), "-c", str(512 * streams)]
+        command = [*shlex.split(args.peer), "-m", args.gguf, "-np", str(streams), "-c", str(512 * streams)]
+    command += ["--port", str(port), "--threads", str(args.threads)]
     load = [str(PROGRAM), "bench", "serve", "--base-url", f"http://127.0.0.1:{port}", "--endpoint", "completions"]
     load += ["--concurrency", str(streams), "--num-requests", str(requests), "--json", "-"]
     load += ["--input-tokens", str(args.input_tokens), "--output-tokens", "64", "--seed", str(args.seed)]

@@ -322,7 +322,6 @@ TEST(CompactBuffers, UnusedAllocationsVanish) {
   EXPECT_EQ(count<ir::Allocate>(compact_buffers(f)), 0);
 }
 
-// 16-bit types on machines with and without instructions for them: all 65536 values, and arithmetic.
 TEST(InsertPrefetch, OncePerVectorAndIterationInTheInnermostLoop) {
   const ir::PrimFunc f = parse(R"(
     func f(w: f32[8, 4, 16], x: f32[8, 4, 16]) {
@@ -420,6 +419,7 @@ TEST(SumInI16, LeavesWhatMayOverflowAlone) {
   EXPECT_EQ(ir::print(sum_in_i16(f, avx2)), ir::print(f));
 }
 
+// 16-bit types on machines with and without instructions for them: all 65536 values, and arithmetic.
 TEST(LegalizeDtypes, ConversionsAreExact) {
   const auto f = parse(R"(
 func f(H: f16[65536], B: bf16[65536], F: f32[65536], G: f32[65536], H2: f16[65536], B2: bf16[65536], D: f64[65536],
