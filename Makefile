@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PROMPT ?=
+PLATFORMS ?= linux aarch64
 MODEL ?= models/demo
 SUITE ?= scripts/bench/main.json
 RUNS ?= 5
@@ -13,7 +14,7 @@ BIN := build/release/bin/mlc_llm
 
 .PHONY: sbom scan release-notes test-coverage
 .PHONY: dev-setup dev-check pre-commit-install docker-up docker-down docker-logs docker-rebuild \
-  build-dev build-prod build-multi test-images
+  build-dev build-prod build-multi test-images test-platforms
 .PHONY: help deps build build-python run test test-fast test-unit test-integration test-perf test-gpu ci lint format bench bench-growth test-grammar test-sanitize fuzz soak docs clean
 
 # A line "##@ Name" begins a group.
@@ -118,6 +119,9 @@ soak: build ## An hour of mixed random load on one server; its memory must stay 
 
 fuzz: ## Fuzz what reads strangers' bytes; FUZZ_SECONDS per target (slow)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+test-platforms: ## The program without LLVM, here and for 64-bit ARM: unit tests and chats, under qemu (slow)
+	@scripts/test_platforms.sh $(PLATFORMS)
 
 test-images: ## Build the images with buildah, every stage from source, and run them (root; slow)
 	@scripts/install_deps.sh test

@@ -3,12 +3,15 @@
 #   src/<folder>/**/*.cc       -> library mlc_<folder>
 #   src/<folder>/**/*_test.cc  -> program test_<folder>, registered with CTest
 #
+# Of src/<folder>/compiler/ and src/<folder>/no_compiler/ one is left out, as MLC_COMPILER says.
+# MLC_COMPILER_SOURCES_<folder>: what else needs the compiler, a regular expression.
+#
 # A folder may have its own CMakeLists.txt: it is included after the library exists (target mlc_<folder>), to add
 # external packages; or before it, as src/<folder>/library.cmake, to replace the library altogether.
 
 function(mlc_read_layers file)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
-  file(STRINGS "${file}" lines REGEX "^[a-z]")
+  file(STRINGS "${file}" lines REGEX "^[a-z_]+:")  # subfolders are for scripts/check_layers.py
   set(folders "")
   foreach(line IN LISTS lines)
     string(REGEX MATCH "^([a-z_]+):(.*)$" _ "${line}")
@@ -60,6 +63,14 @@ endfunction()
 function(mlc_add_folder folder)
   set(dir "${CMAKE_SOURCE_DIR}/src/${folder}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${dir}/*.cc")
+  if(MLC_COMPILER)
+    list(FILTER sources EXCLUDE REGEX "^${dir}/no_compiler/")
+  else()
+    list(FILTER sources EXCLUDE REGEX "^${dir}/compiler/")
+    if(MLC_COMPILER_SOURCES_${folder})
+      list(FILTER sources EXCLUDE REGEX "${MLC_COMPILER_SOURCES_${folder}}")
+    endif()
+  endif()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -74,7 +85,9 @@ function(mlc_add_folder folder)
     target_include_directories(${lib} INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_BINARY_DIR}/generated")
   endif()
   foreach(dep IN LISTS MLC_LAYER_${folder})
-    target_link_libraries(${lib} ${scope} mlc_${dep})
+    if(dep IN_LIST MLC_FOLDERS)  # MLC_COMPILER=OFF leaves some out
+      target_link_libraries(${lib} ${scope} mlc_${dep})
+    endif()
   endforeach()
   if(NOT folder STREQUAL "base")
     target_link_libraries(${lib} ${scope} mlc_base)

@@ -2,8 +2,8 @@
 """Checks that every #include in src/ follows layers.txt. Prints each violation; exits 1 if there is one.
 
 A file src/<folder>/... may include "<folder>/..." of its own folder, of base, and of the folders that layers.txt lists
-for it (and nothing through them: the list is direct). Tests (*_test.cc) may also include what their folder's tests
-link, given in TEST_EXTRA.
+for it (and nothing through them: the list is direct); a line of layers.txt for "<folder>/<subfolder>" goes before that
+of the folder. Tests (*_test.cc) may also include what their folder's tests link, given in TEST_EXTRA.
 """
 
 import pathlib
@@ -37,12 +37,13 @@ def main():
     bad = 0
     files = sorted(p for p in (ROOT / "src").rglob("*") if p.suffix in (".h", ".cc"))
     for path in files:
-        folder = path.relative_to(ROOT / "src").parts[0]
+        parts = path.relative_to(ROOT / "src").parts
+        folder, inner = parts[0], "/".join(parts[:2])
         if folder not in layers:
             print(f"{path.relative_to(ROOT)}: the folder {folder} is not in layers.txt")
             bad += 1
             continue
-        allowed = layers[folder] | {folder, "base"}
+        allowed = layers.get(inner, layers[folder]) | {folder, "base"}
         if path.name.endswith("_test.cc"):
             allowed |= TEST_EXTRA.get(folder, set())
         for number, line in enumerate(path.read_text().splitlines(), 1):

@@ -5,6 +5,7 @@
 #   scripts/install_deps.sh build     compiler, LLVM, libraries
 #   scripts/install_deps.sh test      the same, and what the test suite runs
 #   scripts/install_deps.sh fuzz      the build's, and Clang with libFuzzer
+#   scripts/install_deps.sh aarch64   the build's, and what cross-builds for ARM and runs it
 set -euo pipefail
 
 build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
@@ -24,6 +25,7 @@ if [ "${1:-build}" = test ]; then
 fi
 
 [ "${1:-build}" = fuzz ] && wanted+=(clang-19 libclang-rt-19-dev)
+[ "${1:-build}" = aarch64 ] && wanted+=(g++-aarch64-linux-gnu qemu-user-static mmdebstrap rust-web-src file)
 
 missing=()
 for p in "${wanted[@]}"; do

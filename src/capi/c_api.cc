@@ -6,12 +6,12 @@
 #include <exception>
 #include <mutex>
 
+#include "base/build_id.h"
 #include "base/log.h"
 #include "capi/dlpack.h"
 #include "capi/engine.h"
 #include "capi/options.h"
 #include "capi/queue.h"
-#include "compiler/build_id.h"
 #include "loader/progress.h"
 
 struct mlc_engine {
@@ -66,7 +66,7 @@ using namespace mlc::capi;  // NOLINT: the functions below are these classes in 
 
 uint32_t mlc_abi_version(void) { return MLC_ABI_VERSION; }
 const char* mlc_version(void) {
-  static const std::string text(mlc::compiler::version());
+  static const std::string text(mlc::version());
   return text.c_str();
 }
 const char* mlc_last_error(void) { return last_error(); }

@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "artifact/abi.h"
+#include "base/build_id.h"
 #include "codegen/llvm/emit.h"
 #include "codegen/llvm/host.h"
 #include "codegen/llvm/link.h"
 #include "compiler/assemble.h"
-#include "compiler/build_id.h"
 #include "compiler/tuning/defaults.h"
 #include "ir/text.h"
 #include "ir/verify.h"

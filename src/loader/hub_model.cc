@@ -7,7 +7,7 @@
 #include <chrono>
 #include <optional>
 
-#include "compiler/cache.h"
+#include "artifact/cache.h"
 #include "hub/fetch.h"
 #include "loader/progress.h"
 
@@ -86,7 +86,7 @@ Result<std::string> local_model(const std::string& model, Weights weights) {
   MLC_TRY(hub::RepoRef ref, hub::parse_repo_ref(model, settings.endpoint));
   DownloadProgress progress(ref.display());
   hub::FetchOptions options;
-  options.cache_root = compiler::Cache::default_root();
+  options.cache_root = artifact::Cache::default_root();
   options.weights = weights == Weights::kNeeded;
   options.progress = [&](const hub::FetchProgress& p) { progress.update(p); };
   options.waiting = [&](const std::string&) {

@@ -6,14 +6,14 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/build_id.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/thread_pool.h"
-#include "compiler/build_id.h"
 #include "engine/cpu_runner.h"
 #include "engine/draft_model.h"
 #include "loader/hub_model.h"
-#include "loader/limits.h"
+#include "loader/library.h"
 #include "loader/progress.h"
 #include "loader/workers.h"
 #include "protocol/prompt.h"
@@ -24,7 +24,7 @@
 namespace mlc::loader {
 namespace {
 
-Result<std::shared_ptr<const runtime::ParamStore>> load_params(const compiler::Cache& cache, const ModelDir& dir,
+Result<std::shared_ptr<const runtime::ParamStore>> load_params(const artifact::Cache& cache, const ModelDir& dir,
                                                                const runtime::Module& module, ThreadPool& pool,
                                                                bool mlock) {
   runtime::ParamOptions options;
@@ -42,7 +42,7 @@ Result<std::shared_ptr<const runtime::ParamStore>> load_params(const compiler::C
   };
   MLC_TRY(auto params, runtime::ParamStore::open(module, *source, pool, options));
   if (progress) progress->done(fmt::format("{:.1f} MB", static_cast<double>(params->total_bytes()) / 1e6));
-  if (params->from_cache()) compiler::Cache::touch(options.cache_file);
+  if (params->from_cache()) artifact::Cache::touch(options.cache_file);
   return params;
 }
 
@@ -97,7 +97,7 @@ struct LoadedRunner {
 };
 
 // Compiles and packs as needed.
-Result<LoadedRunner> load_runner(const compiler::Cache& cache, const LoadOptions& flags, const ModelOptions& model,
+Result<LoadedRunner> load_runner(const artifact::Cache& cache, const LoadOptions& flags, const ModelOptions& model,
                                  ModelDir dir, const std::shared_ptr<ThreadPool>& pool) {
   MLC_TRY(std::string lib, find_library(cache, dir, model));
   MLC_TRY(auto module, runtime::Module::load(lib));
@@ -113,14 +113,13 @@ Result<LoadedRunner> load_runner(const compiler::Cache& cache, const LoadOptions
     params = load_params(cache, dir, *module, *pool, flags.mlock);
   }
   if (!params) return params.error();
-  MLC_TRY(auto target, resolve_device(model));
-  MLC_TRY(auto limits, profile_limits(target, *pool));
+  MLC_TRY(auto limits, library_limits(model, *pool));
   auto runner = std::make_unique<engine::CpuModelRunner>(module, *params, pool, false, limits);
   return LoadedRunner{std::move(dir), std::move(runner)};
 }
 
 // Null: no speculation.
-Result<std::unique_ptr<engine::DraftSource>> load_drafts(const compiler::Cache& cache, const LoadOptions& flags,
+Result<std::unique_ptr<engine::DraftSource>> load_drafts(const artifact::Cache& cache, const LoadOptions& flags,
                                                          const engine::RunnerLimits& served,
                                                          const engine::EngineOptions& options, double share,
                                                          const std::shared_ptr<ThreadPool>& pool) {
@@ -217,7 +216,7 @@ std::string default_name(const std::string& model) {
 }  // namespace
 
 Result<protocol::ServedModel> load_model(const LoadOptions& flags) {
-  MLC_TRY(auto cache, compiler::Cache::open());
+  MLC_TRY(auto cache, artifact::Cache::open());
   MLC_TRY_VOID(check_speculation(flags));
   MLC_TRY(ModelDir dir, open_model_dir(cache, flags.model));
   // What is cheap to find wrong comes before what takes long.
@@ -239,7 +238,7 @@ Result<protocol::ServedModel> load_model(const LoadOptions& flags) {
   for (int64_t id : served.dir.config.eos_token_ids) m.stop_token_ids.push_back(static_cast<int32_t>(id));
   m.system_prompt = flags.system_prompt;
   m.pinned_prefix = system_prefix(m);
-  m.fingerprint = "mlc_" + compiler::build_id().substr(0, 10);
+  m.fingerprint = "mlc_" + build_id().substr(0, 10);
   m.created = static_cast<int64_t>(std::time(nullptr));
   return m;
 }

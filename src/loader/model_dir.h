@@ -1,13 +1,10 @@
-// From what the user names to a compiled model directory: a Hugging Face directory is converted into the cache, an MLC
-// model directory is used as it is, a library is compiled into the cache unless one is given.
+// From what the user names to a model directory: a Hugging Face directory is converted into the cache, an MLC model
+// directory is used as it is.
 #pragma once
 
-#include <memory>
-#include <optional>
 #include <string>
 
-#include "compiler/cache.h"
-#include "compiler/compile.h"
+#include "artifact/cache.h"
 #include "model/chat_config.h"
 
 namespace mlc::loader {
@@ -38,23 +35,12 @@ struct ModelDir {
 // Of bench --synthetic, and of what is exported to be compared with it.
 inline constexpr uint64_t kSyntheticSeed = 1;
 
-// "auto" and "cpu" (also "cpu:0") are this machine's CPU; anything else is refused by name.
-Result<target::Target> resolve_device(const ModelOptions& flags);
-Result<int> resolve_opt_level(const std::string& opt);
-Result<graph::Activation> resolve_activation(const std::string& name);
 int resolve_threads(int threads);
-// "auto": tuning.jsonl in the cache's directory if it is there, where damaged lines are left out with a warning;
-// "none"; or a file, which must be whole. Null: none.
-Result<std::shared_ptr<const compiler::TuningDatabase>> open_tuning(const std::string& tuning_db);
-std::string default_tuning_path();
-Result<compiler::CompileOptions> compile_options(const ModelOptions& flags);
 
 // Finds, downloads or makes the MLC model directory. Slow steps show their progress.
-Result<ModelDir> open_model_dir(const compiler::Cache& cache, const ModelOptions& flags);
+Result<ModelDir> open_model_dir(const artifact::Cache& cache, const ModelOptions& flags);
 // For a conversion whose weights were found damaged: removes it unless another process has made it anew meanwhile, and
 // makes it again.
-Result<ModelDir> convert_again(const compiler::Cache& cache, const ModelDir& damaged, const ModelOptions& flags);
-// The path of the library to load.
-Result<std::string> find_library(const compiler::Cache& cache, const ModelDir& dir, const ModelOptions& flags);
+Result<ModelDir> convert_again(const artifact::Cache& cache, const ModelDir& damaged, const ModelOptions& flags);
 
 }  // namespace mlc::loader

@@ -1,4 +1,5 @@
-// What a machine can do at most: the yardstick beside measured speeds. Plain data; tools/limits.h measures it.
+// What a machine can do at most: the yardstick beside measured speeds. Plain data; loader/compiler/limits.h measures
+// it.
 #pragma once
 
 namespace mlc::runtime {

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "compiler/cache.h"
+#include "artifact/cache.h"
 #include "tools/command.h"
 
 namespace mlc::tools {
@@ -13,7 +13,7 @@ namespace {
 std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 Result<int> list_cache() {
-  MLC_TRY(auto cache, compiler::Cache::open());
+  MLC_TRY(auto cache, artifact::Cache::open());
   MLC_TRY(auto entries, cache.list());
   uint64_t total = 0;
   for (const auto& e : entries) {
@@ -47,7 +47,7 @@ Result<uint64_t> parse_size(const std::string& text) {
 
 Result<int> prune_cache(const std::string& max_size) {
   MLC_TRY(uint64_t limit, parse_size(max_size));
-  MLC_TRY(auto cache, compiler::Cache::open());
+  MLC_TRY(auto cache, artifact::Cache::open());
   MLC_TRY(auto removed, cache.prune(limit));
   uint64_t total = 0;
   for (const auto& e : removed) {

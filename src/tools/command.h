@@ -18,6 +18,8 @@ struct Command {
   std::function<Result<int>()> (*setup)(CLI::App& app);
 };
 const std::vector<Command>& all_commands();
+// Those that need the compiler (MLC_COMPILER=OFF: none).
+std::vector<Command> compiler_commands();
 
 // A check of a whole number whose message names the limit.
 inline CLI::Validator at_least(int64_t low) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "loader/compiler/compile_options.h"
 #include "loader/progress.h"
 #include "quant/scheme.h"
 #include "tools/command.h"
@@ -15,7 +16,7 @@ namespace {
 
 struct Options {
   loader::ModelOptions flags;
-  std::string output, overrides, model_type = "auto", debug_dump;
+  std::string output, overrides, model_type = "auto", debug_dump, host = "auto";
 };
 
 Result<int> compile(const Options& o) {
@@ -34,6 +35,8 @@ Result<int> compile(const Options& o) {
   if (overrides.count("context_window_size")) flags.context_window_size = overrides["context_window_size"];
   if (overrides.count("prefill_chunk_size")) flags.prefill_chunk_size = overrides["prefill_chunk_size"];
   if (overrides.count("max_batch_size")) flags.max_batch_size = overrides["max_batch_size"];
+  if (o.host != "auto" && !flags.target.empty()) return error("--host and --target name the same machine; give one");
+  if (o.host != "auto") flags.target = o.host;
   MLC_TRY(compiler::CompileOptions options, loader::compile_options(flags));
   loader::Progress progress(fmt::format("compiling {} for {}", subject.scheme, options.target.cpu));
   options.progress = [&](const std::string& stage) { progress.update(stage); };
@@ -56,6 +59,9 @@ std::function<Result<int>()> setup_compile(CLI::App& app) {
   app.add_option("--quantization", o->flags.quantization, "One of " + quant::scheme_names() + "; default: the model's");
   app.add_option("--model-type", o->model_type, "auto, or the type the model must have")->capture_default_str();
   add_compile_flags(app, o->flags);
+  app.add_option("--host", o->host,
+                 "The machine that runs the library: auto (this one), or a triple such as aarch64-linux-gnu")
+      ->capture_default_str();
   app.add_option("--overrides", o->overrides, "k=v;k=v with context_window_size, prefill_chunk_size, max_batch_size");
   app.add_option("--debug-dump", o->debug_dump, "Write every stage as text into this directory");
   app.add_option("-o,--output", o->output, "The library to write (.so)")->required();

@@ -45,7 +45,7 @@ Result<int> export_model(const Options& o) {
     MLC_TRY(scheme, quant::scheme_by_name("q0f16"));
     source = model::synthetic_model(config, *scheme, loader::kSyntheticSeed);
   } else {
-    MLC_TRY(auto cache, compiler::Cache::open());
+    MLC_TRY(auto cache, artifact::Cache::open());
     loader::ModelOptions flags = o.flags;
     MLC_TRY(flags.model, loader::local_model(o.flags.model, loader::Weights::kNeeded));
     if (is_directory(flags.model) && !path_exists(join_path(flags.model, "mlc-chat-config.json"))) {

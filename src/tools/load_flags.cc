@@ -4,6 +4,7 @@
 
 #include "engine/cpu_runner.h"
 #include "loader/hub_model.h"
+#include "loader/library.h"
 
 namespace mlc::tools {
 namespace {
@@ -19,11 +20,15 @@ std::vector<std::string> names_of(const Formats& formats, std::initializer_list<
 
 CLI::Option* add_load_flags(CLI::App& app, loader::LoadOptions& flags, const std::string& names) {
   auto* model = app.add_option(names, flags.model.model, loader::kModelHelp)->required();
-  app.add_option("--model-lib", flags.model.model_lib, "Compiled library; default: compiled as needed and cached");
+  app.add_option("--model-lib", flags.model.model_lib, "Compiled library; default: " + loader::library_default());
   app.add_option("--quantization", flags.model.quantization,
                  "How to store a Hugging Face model's weights; default: q4f16_1 above 100 M parameters, full precision "
                  "below");
-  add_compile_flags(app, flags.model);
+  if (loader::kHasCompiler) {
+    add_compile_flags(app, flags.model);
+  } else {
+    add_threads_flag(app, flags.model);
+  }
   app.add_option("--chat-template", flags.chat_template, "Jinja or MLC conversation template file");
   app.add_option("--system-prompt", flags.system_prompt, "System message for chats that bring none");
   app.add_flag("--mlock", flags.mlock, "Keep the weights in memory");
@@ -64,6 +69,12 @@ void add_answer_flags(CLI::App& app, loader::LoadOptions& flags) {
       ->capture_default_str();
 }
 
+void add_threads_flag(CLI::App& app, loader::ModelOptions& flags) {
+  app.add_option("--threads", flags.threads, "Threads; 0: one per physical performance core that this process may use")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
 void add_compile_flags(CLI::App& app, loader::ModelOptions& flags) {
   app.add_option("--device", flags.device, "Device: auto or cpu")->capture_default_str();
   app.add_option("--target", flags.target, "Compile for another machine: a triple such as aarch64-linux-gnu");
@@ -80,9 +91,7 @@ void add_compile_flags(CLI::App& app, loader::ModelOptions& flags) {
   app.add_option("--tuning-db", flags.tuning_db,
                  "Schedules that `mlc_llm tune` found: a file, none, or auto (the one in $MLC_LLM_HOME)")
       ->capture_default_str();
-  app.add_option("--threads", flags.threads, "Threads; 0: one per physical performance core that this process may use")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_threads_flag(app, flags);
 }
 
 }  // namespace mlc::tools

@@ -17,7 +17,9 @@ CLI::Option* add_load_flags(CLI::App& app, loader::LoadOptions& flags, const std
 // --tool-call-parser and --reasoning-parser, for commands that serve an API.
 void add_answer_flags(CLI::App& app, loader::LoadOptions& flags);
 
-// --device, --target … for commands that compile.
+void add_threads_flag(CLI::App& app, loader::ModelOptions& flags);
+
+// --device, --target, --threads … for commands that compile.
 void add_compile_flags(CLI::App& app, loader::ModelOptions& flags);
 
 }  // namespace mlc::tools

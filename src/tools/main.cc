@@ -6,29 +6,29 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/build_id.h"
 #include "base/log.h"
-#include "compiler/build_id.h"
 #include "tools/command.h"
 
 namespace mlc::tools {
 
 const std::vector<Command>& all_commands() {
-  static const std::vector<Command> commands = {
-      {"chat", "Chat with a model in the terminal", setup_chat},
-      {"serve", "Serve models over an OpenAI-compatible HTTP API", setup_serve},
-      {"health", "Ask a server whether it can take requests; for health checks of containers", setup_health},
-      {"convert_weight", "Quantize the weights of a Hugging Face model into an MLC model directory",
-       setup_convert_weight},
-      {"gen_config", "Write mlc-chat-config.json and copy the tokenizer", setup_gen_config},
-      {"compile", "Compile a model into a shared library", setup_compile},
-      {"bench", "Measure prefill and decode speed beside this machine's limits", setup_bench},
-      {"export", "Write a model as a GGUF file", setup_export},
-      {"import", "Turn a llama2.c checkpoint into a Hugging Face directory", setup_import},
-      {"tune", "Search for faster schedules on this machine; merge, show and export what was found", setup_tune},
-      {"opt", "Take an IR file from one compilation stage to another", setup_opt},
-      {"cache", "List or prune what is cached", setup_cache},
-      {"completion", "Print a shell completion script", setup_completion},
-  };
+  static const std::vector<Command> commands = [] {
+    std::vector<Command> list = {
+        {"chat", "Chat with a model in the terminal", setup_chat},
+        {"serve", "Serve models over an OpenAI-compatible HTTP API", setup_serve},
+        {"health", "Ask a server whether it can take requests; for health checks of containers", setup_health},
+        {"convert_weight", "Quantize the weights of a Hugging Face model into an MLC model directory",
+         setup_convert_weight},
+        {"gen_config", "Write mlc-chat-config.json and copy the tokenizer", setup_gen_config},
+    };
+    for (Command& c : compiler_commands()) list.push_back(std::move(c));
+    list.push_back({"export", "Write a model as a GGUF file", setup_export});
+    list.push_back({"import", "Turn a llama2.c checkpoint into a Hugging Face directory", setup_import});
+    list.push_back({"cache", "List or prune what is cached", setup_cache});
+    list.push_back({"completion", "Print a shell completion script", setup_completion});
+    return list;
+  }();
   return commands;
 }
 
@@ -66,8 +66,7 @@ std::string flag_error(const CLI::App* app, const CLI::Error& e) {
 
 int run(int argc, char** argv) {
   CLI::App app{"mlc_llm: compiles and serves language models on this machine"};
-  app.set_version_flag("--version",
-                       fmt::format("mlc_llm {} ({})", compiler::version(), compiler::build_id().substr(0, 12)));
+  app.set_version_flag("--version", fmt::format("mlc_llm {} ({})", version(), build_id().substr(0, 12)));
   app.require_subcommand(1);
   app.fallthrough(false);
   app.failure_message(flag_error);

@@ -7,6 +7,7 @@
 #include "codegen/llvm/emit.h"
 #include "ir/text.h"
 #include "ir/verify.h"
+#include "loader/compiler/compile_options.h"
 #include "loader/model_dir.h"
 #include "lower/pipeline.h"
 #include "schedule/rules/rules.h"

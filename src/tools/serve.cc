@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/build_id.h"
 #include "base/event_log.h"
 #include "base/knobs.h"
 #include "base/log.h"
-#include "compiler/build_id.h"
 #include "engine/cpu_runner.h"
 #include "loader/hub_model.h"
 #include "serve/http_server.h"
@@ -170,7 +170,7 @@ Result<int> run_server(Options o) {
     return error("--ssl-cert and --ssl-key belong together; only one is given");
   }
   o.server.vllm_metric_names = o.metrics_compat == "vllm";
-  o.server.version = compiler::version();
+  o.server.version = version();
   o.server.handle_signals = true;
   log::init(spdlog::level::info);
   log::set_format(o.log_format == "json" ? log::Format::kJson : log::Format::kText);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "compiler/tuning/defaults.h"
+#include "loader/compiler/compile_options.h"
 #include "loader/model_dir.h"
 #include "loader/progress.h"
 #include "loader/workers.h"
@@ -74,7 +75,7 @@ Result<std::unique_ptr<tune::CostModel>> open_cost_model(const std::string& choi
 // Where the records go; fails before anything is measured when that will not work.
 Result<std::string> writable_db(const std::string& given) {
   const std::string path = given.empty() ? loader::default_tuning_path() : given;
-  if (given.empty()) MLC_TRY_VOID(make_directories(compiler::Cache::default_root()));
+  if (given.empty()) MLC_TRY_VOID(make_directories(artifact::Cache::default_root()));
   auto usable = merge_into(path, {});
   if (!usable) return std::move(usable).error().context("the tuning database {}", path);
   return path;

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "compiler/build_id.h"
+#include "base/build_id.h"
 
 namespace mlc::tune {
 namespace {
@@ -24,7 +24,7 @@ compiler::TuningRecord record_of(const Report& report, const TuneOptions& option
   r.kernel = report.task.func->name;
   r.family = report.task.workload.family;
   r.isa = compiler::isa_of(options.target);
-  r.build = compiler::build_id();
+  r.build = build_id();
   r.layout = compiler::kLayoutId;
   r.rows = report.task.rows;
   r.threads = threads;

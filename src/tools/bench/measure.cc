@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "loader/limits.h"
+#include "loader/compiler/compile_options.h"
+#include "loader/compiler/limits.h"
 #include "loader/progress.h"
 #include "tools/bench/peer.h"
 #include "tools/bench/runner.h"

@@ -7,8 +7,8 @@
 #include <chrono>
 #include <fstream>
 
+#include "base/build_id.h"
 #include "base/check.h"
-#include "compiler/build_id.h"
 
 namespace mlc::tools::bench {
 namespace {
@@ -121,7 +121,7 @@ Session new_session() {
   Session s;
   s.time = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
                        fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
-  s.build = compiler::build_id().substr(0, 12);
+  s.build = build_id().substr(0, 12);
   s.cpu = cpu_name();
   return s;
 }

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "loader/limits.h"
+#include "loader/compiler/compile_options.h"
+#include "loader/compiler/limits.h"
+#include "loader/library.h"
 #include "loader/workers.h"
 #include "model/presets.h"
 #include "runtime/module.h"
@@ -33,7 +35,7 @@ void fill_kv(engine::CpuModelRunner& runner) {
 }  // namespace
 
 Result<void> Runner::load(const Spec& spec) {
-  MLC_TRY(auto cache, compiler::Cache::open());
+  MLC_TRY(auto cache, artifact::Cache::open());
   pool_ = loader::make_workers(spec.flags.threads);
   std::shared_ptr<const runtime::ParamStore> params;
   if (!spec.preset.empty()) {

@@ -1,4 +1,4 @@
-#include "loader/limits.h"
+#include "loader/compiler/limits.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/knobs.h"
-#include "loader/limits_kernels.h"
+#include "loader/compiler/limits_kernels.h"
 #include "lower/pipeline.h"
 #include "lower/sum_in_i16.h"
 #include "runtime/device.h"

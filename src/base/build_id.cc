@@ -1,4 +1,4 @@
-#include "compiler/build_id.h"
+#include "base/build_id.h"
 
 #include <elf.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-namespace mlc::compiler {
+namespace mlc {
 namespace {
 
 struct Search {
@@ -58,6 +58,4 @@ const std::string& build_id() {
   return id;
 }
 
-const char* version() { return MLC_VERSION; }
-
-}  // namespace mlc::compiler
+}  // namespace mlc

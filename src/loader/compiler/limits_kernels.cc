@@ -1,4 +1,4 @@
-#include "loader/limits_kernels.h"
+#include "loader/compiler/limits_kernels.h"
 
 #include <vector>
 

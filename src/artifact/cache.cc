@@ -1,4 +1,4 @@
-#include "compiler/cache.h"
+#include "artifact/cache.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -11,9 +11,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/knobs.h"
-#include "base/log.h"
 
-namespace mlc::compiler {
+namespace mlc::artifact {
 
 namespace fs = std::filesystem;
 
@@ -55,14 +54,6 @@ std::vector<fs::path> downloads(const std::string& root) {
     }
   }
   return found;
-}
-
-// True if the library at `path` has the digest recorded beside it.
-bool digest_matches(const std::string& path) {
-  auto recorded = read_file(path + ".sha256");
-  if (!recorded) return false;
-  auto actual = hash_file_hex(HashKind::kSha256, path);
-  return actual && *actual == *recorded;
 }
 
 }  // namespace
@@ -130,25 +121,6 @@ Result<std::vector<CacheEntry>> Cache::prune(uint64_t max_bytes) const {
   return removed;
 }
 
-Result<std::string> cached_library(const Cache& cache, const model::ModelConfig& config, const std::string& scheme,
-                                   const CompileOptions& options) {
-  MLC_TRY(CompileOptions resolved, resolve_options(config, scheme, options));
-  const std::string key = short_key(compile_key(config, scheme, resolved));
-  const std::string path = cache.library_path(key);
-  if (digest_matches(path)) {
-    Cache::touch(path);
-    return path;
-  }
-  MLC_TRY(FileLock lock, FileLock::acquire(cache.lock_path(key)));
-  if (digest_matches(path)) return path;  // another process made it while this one waited
-  if (path_exists(path)) log::info("the cached library {} is damaged; compiling it again", path);
-  MLC_TRY_VOID(remove_all(path + ".sha256"));
-  MLC_TRY(auto compiled, compile_model(config, scheme, resolved, path));
-  MLC_TRY(std::string digest, hash_file_hex(HashKind::kSha256, path));
-  MLC_TRY_VOID(write_file_atomic(path + ".sha256", digest));
-  return path;
-}
-
 Result<std::string> content_key(const Cache& cache, const std::string& dir) {
   std::error_code ec;
   std::vector<std::string> lines;
@@ -170,4 +142,4 @@ Result<std::string> content_key(const Cache& cache, const std::string& dir) {
   return key;
 }
 
-}  // namespace mlc::compiler
+}  // namespace mlc::artifact

@@ -1,11 +1,11 @@
-#include "loader/limits.h"
+#include "loader/compiler/limits.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
 #include "codegen/llvm/host.h"
-#include "loader/limits_kernels.h"
+#include "loader/compiler/limits_kernels.h"
 #include "lower/pipeline.h"
 
 namespace mlc::loader {

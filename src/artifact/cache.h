@@ -1,7 +1,7 @@
 // The cache of what is made from models: compiled libraries, converted model directories, packed weights.
 //
 //   MLC_TRY(Cache cache, Cache::open());                      // $MLC_LLM_HOME, else $XDG_CACHE_HOME/mlc_llm …
-//   MLC_TRY(std::string lib, cached_library(cache, config, "q4f16_1", options));
+//   cache.model_path(key);   MLC_TRY(auto removed, cache.prune(max_bytes));
 //
 // Layout: <root>/{model_lib,model_weights/converted,packed}/<key>[.so|.bin], <root>/locks/<key>.lock; what is
 // downloaded lies beside them (hub/fetch.h). Keys are SHA-256
@@ -16,9 +16,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "compiler/compile.h"
 
-namespace mlc::compiler {
+namespace mlc::artifact {
 
 struct CacheEntry {
   std::string kind;  // "library", "model", "packed", "download"
@@ -50,12 +49,8 @@ class Cache {
   std::string root_;
 };
 
-// The library for a model under options: from the cache if it is there and whole, else compiled into it.
-Result<std::string> cached_library(const Cache& cache, const model::ModelConfig& config, const std::string& scheme,
-                                   const CompileOptions& options);
-
 // A key (32 hexadecimal digits) for the content of a directory of weights. Hashing gigabytes takes seconds, so the
 // result is remembered under <root>/content_keys by the files' names, sizes, inodes and modification times.
 Result<std::string> content_key(const Cache& cache, const std::string& dir);
 
-}  // namespace mlc::compiler
+}  // namespace mlc::artifact

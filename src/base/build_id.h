@@ -4,11 +4,11 @@
 
 #include <string>
 
-namespace mlc::compiler {
+namespace mlc {
 
-// The hexadecimal GNU build id that the linker put into the executable or shared library that holds this code.
+// The hexadecimal build id that the linker put into the executable or shared library that holds this code.
 const std::string& build_id();
 // "0.1.0"
 const char* version();
 
-}  // namespace mlc::compiler
+}  // namespace mlc

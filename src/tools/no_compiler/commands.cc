@@ -1,0 +1,7 @@
+#include "tools/command.h"
+
+namespace mlc::tools {
+
+std::vector<Command> compiler_commands() { return {}; }
+
+}  // namespace mlc::tools
