@@ -49,12 +49,11 @@ FROM base AS packed
 COPY build/packed /opt/mlc_llm
 
 
-# ---- wheel: the Python package, in /wheels
+# ---- wheel: the Python package with everything in it, in /wheels
 FROM builder AS wheel
 ARG CCACHE_DIR=/root/.cache/ccache
 RUN --mount=type=cache,target=/root/.cache/ccache --mount=type=cache,target=/root/.cargo/registry \
-    apt-get update -q && apt-get install -y -q --no-install-recommends python3-pip python3-venv && \
-    rm -rf /var/lib/apt/lists/* && CCACHE_DIR=${CCACHE_DIR} python3 -m pip wheel --no-deps --wheel-dir /wheels ./python
+    scripts/install_deps.sh wheel && rm -rf /var/lib/apt/lists/* && CCACHE_DIR=${CCACHE_DIR} scripts/wheel.sh /wheels
 
 
 # ---- test: fails to build when a unit test fails

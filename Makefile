@@ -12,7 +12,7 @@ SOAK_SECONDS ?= 3600
 PYTEST_OPTIONS := $(if $(V),-v)
 BIN := build/release/bin/mlc_llm
 
-.PHONY: sbom scan release-notes test-coverage
+.PHONY: sbom scan release-notes test-coverage wheel test-wheel
 .PHONY: dev-setup dev-check pre-commit-install docker-up docker-down docker-logs docker-rebuild \
   build-dev build-prod build-multi test-images test-platforms
 .PHONY: help deps build build-python run test test-fast test-unit test-integration test-perf test-gpu ci lint format bench bench-growth test-grammar test-sanitize fuzz soak docs clean
@@ -31,6 +31,10 @@ build: deps ## Build the mlc_llm program
 
 build-python: deps ## Build what the Python package loads: the program and libmlc_llm.so
 	@scripts/build.sh release mlc_llm mlc_llm_shared
+
+wheel: ## Build the Python wheel with everything in it into dist
+	@scripts/install_deps.sh wheel
+	@scripts/wheel.sh dist
 
 run: build ## Chat with the demo model; PROMPT="…" answers once; MODEL=DIR chats with another
 	@if [ -n "$(PROMPT)" ]; then $(BIN) chat $(MODEL) --prompt "$(PROMPT)"; else $(BIN) chat $(MODEL); fi
@@ -63,6 +67,9 @@ test-perf: ## Speed, memory and concurrency through Python; for a quiet machine
 
 test-gpu: ## Kernels on this machine's GPU; says so and fails where there is none
 	@scripts/test_gpu.sh
+
+test-wheel: ## Check dist's wheel, use it in an empty environment of every Python here (slow)
+	@scripts/test_wheel.sh
 
 test-coverage: ## Executed lines of C++ and Python, with a report; fails under 80% (slow: a build of its own)
 	@scripts/install_deps.sh test

@@ -4,6 +4,7 @@
 #
 #   scripts/install_deps.sh build     compiler, LLVM, libraries
 #   scripts/install_deps.sh test      the same, and what the test suite runs
+#   scripts/install_deps.sh wheel     the build's, and what makes the wheel of it
 #   scripts/install_deps.sh fuzz      the build's, and Clang with libFuzzer
 #   scripts/install_deps.sh aarch64   the build's, and what cross-builds for ARM and runs it
 set -euo pipefail
@@ -24,6 +25,7 @@ if [ "${1:-build}" = test ]; then
   command -v npm >/dev/null || wanted+=(npm)
 fi
 
+[ "${1:-build}" = wheel ] && wanted+=(lld-19 python3-venv xz-utils)
 [ "${1:-build}" = fuzz ] && wanted+=(clang-19 libclang-rt-19-dev)
 [ "${1:-build}" = aarch64 ] && wanted+=(g++-aarch64-linux-gnu qemu-user-static mmdebstrap rust-web-src file)
 

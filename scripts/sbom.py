@@ -4,7 +4,8 @@
   scripts/sbom.py -o build/sbom.cdx.json
 
 Scopes: `required` is linked into the program (crates of rust/Cargo.lock, Debian's libraries with the versions that are
-installed here, what the Python package asks for); `excluded` is used to test it only (npm locks, pinned requirements).
+installed here, the sources of what the wheel links in their place, what the Python package asks for); `excluded` is
+used to test it only (npm locks, pinned requirements).
 Equal inputs give equal bytes: the time is the commit's (or SOURCE_DATE_EPOCH), the serial number a hash of the content.
 """
 
@@ -89,6 +90,22 @@ def debian_packages(installer: str) -> list[Component]:
     return entries
 
 
+def wheel_sources(script: str) -> list[Component]:
+    """What scripts/wheel_deps.sh builds, and LLVM: a name, a file and a checksum in a line."""
+    entries = []
+    for line in re.findall(r"^\w+ \S+\.orig\.tar\.\w+ [0-9a-f]{64}$", script, re.MULTILINE):
+        _, file, digest = line.split()
+        name, _, rest = file.rpartition("/")[2].partition("_")
+        hashes = [{"alg": "SHA-256", "content": digest}]
+        version = rest.partition(".orig.")[0]
+        entries.append(
+            component("deb", f"debian/{name}", version, "required", qualifiers="?arch=source", hashes=hashes)
+        )
+    if not entries:
+        raise ValueError("scripts/wheel_deps.sh: no sources")
+    return entries
+
+
 def npm_packages(lock: dict[str, Any]) -> list[Component]:
     entries = []
     for path, package in lock["packages"].items():
@@ -139,6 +156,7 @@ def commit_time(root: pathlib.Path) -> int:
 def bill(root: pathlib.Path = ROOT) -> dict[str, Any]:
     found, edges = crates((root / "rust" / "Cargo.lock").read_text())
     found += debian_packages((root / "scripts" / "install_deps.sh").read_text())
+    found += wheel_sources((root / "scripts" / "wheel_deps.sh").read_text())
     found += python_dependencies(root / "python" / "pyproject.toml")
     for lock in tracked(root, "*package-lock.json"):
         found += npm_packages(json.loads(lock.read_text()))

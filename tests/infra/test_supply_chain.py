@@ -39,6 +39,7 @@ def test_the_bill_is_valid_complete_and_the_same_each_time():
     )
     assert found["pkg:cargo/tokenizers"]["hashes"][0]["content"] in lock
     assert found["pkg:deb/debian/llvm-19-dev"]["scope"] == "required"
+    assert found["pkg:deb/debian/curl"]["hashes"][0]["content"] in (ROOT / "scripts" / "wheel_deps.sh").read_text()
     assert found["pkg:npm/openai"]["scope"] == "excluded" and found["pkg:pypi/pytest"]["scope"] == "excluded"
     refs = {c["bom-ref"] for c in body["components"]} | {body["metadata"]["component"]["bom-ref"]}
     for edge in body["dependencies"]:

@@ -134,8 +134,10 @@ def test_commands_are_make_targets_or_scripts():
 
 def test_every_ci_script_is_used():
     used = {step.get("run") for _, _, step in ALL_STEPS}
+    # cibuildwheel runs what its settings name, inside its container.
+    called = read("python/pyproject.toml") + read("scripts/ci/manylinux.sh")
     for script in (ROOT / "scripts" / "ci").glob("*.sh"):
-        assert f"scripts/ci/{script.name}" in used, script
+        assert f"scripts/ci/{script.name}" in used or f"scripts/ci/{script.name}" in called, script
 
 
 def test_nothing_is_put_into_a_shell():
