@@ -11,6 +11,8 @@ FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 3600
 PYTEST_OPTIONS := $(if $(V),-v)
 BIN := build/release/bin/mlc_llm
+# Of the serving half, what `make test` runs under AddressSanitizer and UBSan.
+SANITIZED_TESTS := $(addprefix test_,base artifact text runtime engine protocol serve)
 
 .PHONY: sbom scan release-notes test-coverage wheel test-wheel
 .PHONY: dev-setup dev-check pre-commit-install docker-up docker-down docker-logs docker-rebuild \
@@ -44,6 +46,7 @@ run: build ## Chat with the demo model; PROMPT="…" answers once; MODEL=DIR cha
 test: ## Run every test
 	@scripts/install_deps.sh test
 	@scripts/build.sh release all
+	@scripts/build.sh serve-asan $(SANITIZED_TESTS)
 	@python3 scripts/run_tests.py all
 
 test-fast: ## The inner loop: unit tests of C++ and Python, nothing slow, no server, no clients

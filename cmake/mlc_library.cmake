@@ -60,6 +60,18 @@ function(mlc_compile_options target)
   endif()
 endfunction()
 
+# What tests/support/source_dir.h declares.
+if(MLC_BUILD_TESTS)
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/generated/source_dir.cc" @ONLY CONTENT [[
+#include "../tests/support/source_dir.h"
+namespace mlc::testing {
+const char* const kSourceDir = "@CMAKE_SOURCE_DIR@";
+}
+]])
+  add_library(mlc_source_dir STATIC "${CMAKE_BINARY_DIR}/generated/source_dir.cc")
+  mlc_compile_options(mlc_source_dir)
+endif()
+
 function(mlc_add_folder folder)
   set(dir "${CMAKE_SOURCE_DIR}/src/${folder}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${dir}/*.cc")
@@ -100,8 +112,7 @@ function(mlc_add_folder folder)
   if(MLC_BUILD_TESTS AND tests)
     add_executable(test_${folder} ${tests})
     mlc_compile_options(test_${folder})
-    target_compile_definitions(test_${folder} PRIVATE MLC_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    target_link_libraries(test_${folder} PRIVATE ${lib} ${MLC_TEST_LIBS} GTest::gtest GTest::gtest_main)
+    target_link_libraries(test_${folder} PRIVATE ${lib} ${MLC_TEST_LIBS} mlc_source_dir GTest::gtest GTest::gtest_main)
     add_test(NAME ${folder} COMMAND test_${folder} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
     set_tests_properties(${folder} PROPERTIES LABELS quick)
   endif()

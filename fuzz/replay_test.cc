@@ -7,14 +7,14 @@
 #include <iterator>
 
 #include "fuzz/targets.h"
+#include "tests/support/source_dir.h"
 
 namespace mlc::fuzz {
 namespace {
 
 std::vector<std::string> corpus(const std::string& target) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(MLC_SOURCE_DIR) + "/fuzz/corpus/" + target)) {
+  for (const auto& entry : std::filesystem::directory_iterator(testing::source_file("fuzz/corpus/" + target))) {
     files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
@@ -26,7 +26,7 @@ std::vector<std::string> corpus(const std::string& target) {
   return out;
 }
 
-class Replay : public testing::TestWithParam<Target> {};
+class Replay : public ::testing::TestWithParam<Target> {};
 
 TEST_P(Replay, Corpus) {
   const std::vector<std::string> inputs = corpus(GetParam().name);
@@ -37,8 +37,8 @@ TEST_P(Replay, Corpus) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fuzz, Replay, testing::ValuesIn(targets()),
-                         [](const testing::TestParamInfo<Target>& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(Fuzz, Replay, ::testing::ValuesIn(targets()),
+                         [](const ::testing::TestParamInfo<Target>& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace mlc::fuzz

@@ -9,6 +9,7 @@ The last line is "N passed, M failed, K skipped"; it also goes to build/test-sum
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -22,28 +23,39 @@ import xml.etree.ElementTree as ET  # nosec B405
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
+# The longest of the C++ suites: they start first, so that none is left running alone at the end.
+LONGEST = ["test_tools", "test_compiler", "test_codegen", "test_text", "test_tune"]
+# The serving half under AddressSanitizer and UBSan, in `all` of a release build: folders whose tests are in that build.
+SANITIZED_PRESET = "serve-asan"
+
+
 class Totals:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.lock = threading.Lock()
 
     def add(self, suite, passed, failed, skipped, seconds):
-        self.passed += passed
-        self.failed += failed
-        self.skipped += skipped
-        print(f"==> {suite}: {passed} passed, {failed} failed, {skipped} skipped in {seconds:.1f} s", flush=True)
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+            self.skipped += skipped
+            print(f"==> {suite}: {passed} passed, {failed} failed, {skipped} skipped in {seconds:.1f} s", flush=True)
 
 
-def run_gtest(binary, env, totals):
+def run_gtest(name, binary, env, totals):
+    """Its output is printed when it has ended, in one piece: suites run beside each other."""
     report = binary.parent / f"{binary.name}.json"
     report.unlink(missing_ok=True)
     start = time.time()
-    code = subprocess.run(
-        [binary, f"--gtest_output=json:{report}", "--gtest_brief=1"], cwd=ROOT, env=env, check=False
-    ).returncode
-    seconds = time.time() - start
+    command = [binary, f"--gtest_output=json:{report}", "--gtest_brief=1"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
+    )
+    code, seconds = done.returncode, time.time() - start
+    print(done.stdout, end="", flush=True)
     if not report.exists():
-        print(f"{binary.name} ended with code {code} and no report", flush=True)
-        totals.add(binary.name, 0, 1, 0, seconds)
+        print(f"{name} ended with code {code} and no report", flush=True)
+        totals.add(name, 0, 1, 0, seconds)
         return
     passed = failed = skipped = 0
     for suite in json.loads(report.read_text())["testsuites"]:
@@ -56,7 +68,21 @@ def run_gtest(binary, env, totals):
                 passed += 1
     if code != 0 and failed == 0:
         failed = 1  # died after the report, for example by a sanitizer's exit code
-    totals.add(binary.name, passed, failed, skipped, seconds)
+    totals.add(name, passed, failed, skipped, seconds)
+
+
+def run_cpp_suites(presets, wanted, env, totals):
+    """Every test_* program of the presets' builds, one for each core at a time."""
+    suites = []
+    for preset in presets:
+        for binary in sorted((ROOT / "build" / preset).glob("test_*")):
+            name = binary.name if preset == presets[0] else f"{binary.name} ({preset})"
+            if binary.is_file() and os.access(binary, os.X_OK) and binary.suffix == "" and wanted(name):
+                suites.append((name, binary))
+    suites.sort(key=lambda s: LONGEST.index(s[0]) if s[0] in LONGEST else len(LONGEST))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done in [pool.submit(run_gtest, name, binary, env, totals) for name, binary in suites]:
+            done.result()
 
 
 def run_junit(name, command, report, env, totals, quiet=False):
@@ -134,9 +160,8 @@ def main():
     def wanted(name):
         return args.only in name
 
-    for binary in sorted(build.glob("test_*")):
-        if binary.is_file() and os.access(binary, os.X_OK) and binary.suffix == "" and wanted(binary.name):
-            run_gtest(binary, env, totals)
+    presets = [args.preset] + ([SANITIZED_PRESET] if (args.what, args.preset) == ("all", "release") else [])
+    run_cpp_suites(presets, wanted, env, totals)
     run_package_suites(args.what, wanted, build, env, totals)
     program, model = str(build / "bin" / "mlc_llm"), str(ROOT / "models" / "demo")
     beside = threading.Thread(target=run_deployment_suites, args=(wanted, build, env, totals))

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "../tests/support/source_dir.h"
 #include "base/cpu_count.h"
 #include "base/file.h"
 #include "base/knobs.h"
@@ -111,7 +112,7 @@ TEST(Knobs, ValuesAndDocument) {
   setenv("MLC_THREADS", "three", 1);
   EXPECT_EQ(default_num_threads(), this_placement().default_workers);
   unsetenv("MLC_THREADS");
-  const std::string path = std::string(MLC_SOURCE_DIR) + "/docs/knobs.md";
+  const std::string path = testing::source_file("docs/knobs.md");
   if (knob_bool("MLC_UPDATE_GOLDENS")) {
     ASSERT_TRUE(write_file_atomic(path, knobs_markdown()));
   }

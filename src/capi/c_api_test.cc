@@ -11,13 +11,15 @@
 #include <thread>
 #include <vector>
 
+#include "../tests/support/source_dir.h"
 #include "base/json.h"
 #include "capi/dlpack.h"
 
 namespace mlc::capi {
 namespace {
 
-const char* const kModel = MLC_SOURCE_DIR "/models/demo";
+const std::string kModelDir = testing::source_file("models/demo");
+const char* const kModel = kModelDir.c_str();
 
 int64_t num_threads() {
   namespace fs = std::filesystem;

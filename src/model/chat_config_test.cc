@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "../tests/support/source_dir.h"
 #include "base/file.h"
 #include "model/conv_template.h"
 #include "model/presets.h"
@@ -13,10 +14,7 @@
 namespace mlc::model {
 namespace {
 
-std::string test_data(const std::string& name) {
-  const char* root = std::getenv("MLC_TEST_DATA");
-  return join_path(root != nullptr ? root : std::string(MLC_SOURCE_DIR) + "/../shared/data", name);
-}
+using testing::data_file;
 
 TEST(Presets, AliasesNameOneShape) {
   auto a = preset_config("llama3_2_1b");
@@ -46,7 +44,7 @@ TEST(Presets, AliasesNameOneShape) {
 TEST(ConvTemplates, AreWhatMlcWrites) {
   EXPECT_EQ(conv_template_names().size(), 53u);
   EXPECT_NE(conv_template("nope").error().message.find("choose auto, "), std::string::npos);
-  const std::string path = test_data("mlc/conv_templates.json");
+  const std::string path = data_file("mlc/conv_templates.json");
   if (!path_exists(path)) GTEST_SKIP() << path << " is not there (set MLC_TEST_DATA)";
   const Json reference = *read_json_file(path);
   for (const auto& [name, body] : reference.items()) {
@@ -243,7 +241,7 @@ TEST(ChatConfig, ReadsWhatMlcPublishes) {
 }
 
 TEST(GenConfig, TheRealModel) {
-  const std::string dir = test_data("models/tinystories-656k-llama");
+  const std::string dir = data_file("models/tinystories-656k-llama");
   if (!is_directory(dir)) GTEST_SKIP() << dir << " is not there (set MLC_TEST_DATA)";
   auto tmp = TempDir::create();
   GenConfigOptions o;

@@ -10,7 +10,7 @@ namespace mlc::model {
 namespace {
 
 TEST(RandomLlamaGoldens, WeightsAndCodesAreNumpys) {
-  const auto paths = testing::random_llama_golden_paths(MLC_SOURCE_DIR);
+  const auto paths = testing::random_llama_golden_paths();
   EXPECT_EQ(paths.size(), 5u);
   const quant::Scheme& scheme = **quant::scheme_by_name("q4f16_1");
   for (const std::string& path : paths) {

@@ -19,6 +19,7 @@
 #include <random>
 #include <sstream>
 
+#include "../tests/support/source_dir.h"
 #include "protocol/api.h"
 #include "protocol/scripted_engine.h"
 
@@ -243,7 +244,7 @@ std::string join_stream(const std::string& answer) {
 bool is_stream(const Case& c) { return c.body.find("\"stream\": true") != std::string::npos; }
 
 TEST(ProtocolCases, AnswersAreAsWritten) {
-  const std::filesystem::path dir = std::filesystem::path(MLC_SOURCE_DIR) / "tests/protocol";
+  const std::filesystem::path dir = testing::source_file("tests/protocol");
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(dir)) {
     if (entry.path().extension() == ".txt") files.push_back(entry.path());

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <random>
 
+#include "../tests/support/source_dir.h"
 #include "base/knobs.h"
 #include "ir/text.h"
 #include "schedule/schedule.h"
@@ -17,7 +18,7 @@ namespace mlc::schedule::testing {
 using namespace ir;  // NOLINT
 
 inline PrimFunc golden_function(const std::string& name) {
-  std::ifstream in(std::filesystem::path(MLC_SOURCE_DIR) / "tests/golden/schedule" / (name + ".tir"));
+  std::ifstream in(mlc::testing::source_file("tests/golden/schedule/" + name + ".tir"));
   std::string line, text;
   std::getline(in, line);  // === before
   while (std::getline(in, line) && line.rfind("===", 0) != 0) text += line + "\n";

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "../tests/support/source_dir.h"
 #include "base/knobs.h"
 #include "schedule/schedule.h"
 #include "schedule/testing.h"
@@ -23,7 +24,7 @@ namespace {
 
 using ir::PrimFunc;
 
-std::filesystem::path golden_dir() { return std::filesystem::path(MLC_SOURCE_DIR) / "tests/golden/schedule"; }
+std::filesystem::path golden_dir() { return mlc::testing::source_file("tests/golden/schedule"); }
 
 struct Case {
   std::string before, trace, after, error;

@@ -244,7 +244,7 @@ TEST(ChatTemplateTest, OneTemplateServesManyThreads) {
 
 // ---- MLC's conversation templates ----
 
-class MlcTemplateTest : public testing::Test {
+class MlcTemplateTest : public ::testing::Test {
  protected:
   void SetUp() override {
     MLC_SKIP_WITHOUT("mlc/conv_templates.json");

@@ -210,7 +210,7 @@ std::vector<std::string> files_in(const std::string& dir) {
   return files;
 }
 
-class GrammarSuites : public testing::Test {
+class GrammarSuites : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (!path_exists(data_path("tokenizers/llama3"))) return;

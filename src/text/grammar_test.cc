@@ -7,6 +7,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "../tests/support/source_dir.h"
 #include "text/ebnf.h"
 #include "text/test_support.h"
 
@@ -17,7 +18,7 @@ using Kind = GrammarSpec::Kind;
 
 const Tokenizer& demo() {
   static const Tokenizer kDemo =
-      Tokenizer::from_directory(std::string(MLC_SOURCE_DIR) + "/models/demo").value();  // in the repository
+      Tokenizer::from_directory(testing::source_file("models/demo")).value();  // in the repository
   return kDemo;
 }
 
@@ -357,7 +358,7 @@ TEST(Grammar, TextForcedWithoutEndIsBounded) {
   EXPECT_LT(state->forced().size(), 100000u);
 }
 
-class GrammarVocabularies : public testing::TestWithParam<const char*> {};
+class GrammarVocabularies : public ::testing::TestWithParam<const char*> {};
 
 // SentencePiece vocabularies put a space before a text; none of it may show in forced text.
 TEST_P(GrammarVocabularies, JsonThroughEveryKindOfTokenizer) {
@@ -393,7 +394,7 @@ TEST_P(GrammarVocabularies, JsonThroughEveryKindOfTokenizer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GrammarVocabularies,
-                         testing::Values("tinyllama", "llama3", "qwen3", "phi3", "gpt2", "smollm"));
+                         ::testing::Values("tinyllama", "llama3", "qwen3", "phi3", "gpt2", "smollm"));
 
 }  // namespace
 }  // namespace mlc::text

@@ -7,19 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "../tests/support/source_dir.h"
 #include "base/file.h"
 #include "text/tokenizer.h"
 
 namespace mlc::text {
 
-inline std::string data_path(const std::string& name) {
-  const char* root = std::getenv("MLC_TEST_DATA");
-  return join_path(root ? root : std::string(MLC_SOURCE_DIR) + "/../shared/data", name);
-}
+inline std::string data_path(const std::string& name) { return testing::data_file(name); }
 
-inline std::string golden_path(const std::string& name) {
-  return std::string(MLC_SOURCE_DIR) + "/tests/goldens/" + name;
-}
+inline std::string golden_path(const std::string& name) { return testing::source_file("tests/goldens/" + name); }
 
 inline std::vector<std::string> split_on(const std::string& text, const std::string& mark) {
   std::vector<std::string> out;

@@ -188,7 +188,7 @@ void check_stream(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, c
   EXPECT_EQ(joined, *whole) << what;
 }
 
-class GoldenTest : public testing::TestWithParam<int> {};
+class GoldenTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(GoldenTest, EncodesDecodesAndStreams) {
   MLC_SKIP_WITHOUT("tokenizers/goldens");
@@ -214,7 +214,7 @@ TEST_P(GoldenTest, EncodesDecodesAndStreams) {
   EXPECT_EQ(right, 47);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tokenizer, GoldenTest, testing::Range(0, static_cast<int>(cases().size())),
+INSTANTIATE_TEST_SUITE_P(Tokenizer, GoldenTest, ::testing::Range(0, static_cast<int>(cases().size())),
                          [](const auto& param) { return cases()[static_cast<size_t>(param.param)].name; });
 
 TEST(TokenizerTest, MistralModelsEncodeAsSentencePieceDoes) {

@@ -17,11 +17,6 @@ using testing::ModelHarness;
 using testing::RandomLlamaGolden;
 using testing::relative_error;
 
-std::string data_dir() {
-  const char* dir = std::getenv("MLC_TEST_DATA");
-  return dir != nullptr && *dir != '\0' ? dir : MLC_SOURCE_DIR "/../shared/data";
-}
-
 struct Errors {
   double worst = 0, sum = 0;
   int count = 0;
@@ -158,7 +153,7 @@ TEST_P(RandomLlama, IntegerCache) {
   EXPECT_LT(e.worst, 4e-2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Goldens, RandomLlama, ::testing::ValuesIn(testing::random_llama_golden_paths(MLC_SOURCE_DIR)),
+INSTANTIATE_TEST_SUITE_P(Goldens, RandomLlama, ::testing::ValuesIn(testing::random_llama_golden_paths()),
                          [](const auto& tested) { return std::filesystem::path(tested.param).stem().string(); });
 
 // Contexts of several segments, three KV heads: attention runs whole or in parts, depending on the number of threads
@@ -223,14 +218,14 @@ void check_published(const std::string& dir, const std::string& golden_path) {
 }
 
 TEST(PublishedModel, TinyStories656K) {
-  const std::string dir = data_dir() + "/models/tinystories-656k-llama";
-  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not at " << data_dir();
+  const std::string dir = testing::data_file("models/tinystories-656k-llama");
+  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not here: " << dir;
   check_published(dir, dir + "/golden_greedy.json");
 }
 
 // The embedded demo model against transformers in float32.
 TEST(DemoModel, GreedyIdsAndLogits) {
-  const std::string dir = MLC_SOURCE_DIR "/models/demo";
+  const std::string dir = testing::source_file("models/demo");
   auto config = model::load_model_config(dir);
   ASSERT_TRUE(config.has_value()) << config.error().message;
   auto source = weights::open_weights(dir);
@@ -279,7 +274,7 @@ double perplexity(ModelHarness& h, const std::vector<std::vector<int32_t>>& sequ
 
 // Integer activations may cost the demo model half a percent of perplexity, no more.
 TEST(DemoModel, PerplexityWithIntegerActivations) {
-  const std::string dir = MLC_SOURCE_DIR "/models/demo";
+  const std::string dir = testing::source_file("models/demo");
   auto config = model::load_model_config(dir);
   ASSERT_TRUE(config.has_value()) << config.error().message;
   auto source = weights::open_weights(dir);
@@ -304,8 +299,8 @@ TEST(DemoModel, PerplexityWithIntegerActivations) {
 }
 
 TEST(PublishedModel, Stories260KFromLlama2c) {
-  const std::string dir = data_dir() + "/models/stories260K";
-  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not at " << data_dir();
+  const std::string dir = testing::data_file("models/stories260K");
+  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not here: " << dir;
   auto tmp = TempDir::create();
   ASSERT_TRUE(tmp.has_value());
   const std::string out = tmp->file("hf");

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "../tests/support/source_dir.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -19,10 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string test_data(const std::string& name) {
-  const char* root = std::getenv("MLC_TEST_DATA");
-  return join_path(root != nullptr ? root : std::string(MLC_SOURCE_DIR) + "/../shared/data", name);
-}
+using testing::data_file;
 
 TempDir temp_dir() { return *TempDir::create(); }
 
@@ -133,7 +131,7 @@ TEST(Safetensors, ShardedDirectories) {
 }
 
 TEST(Safetensors, TheRealModelOpensWithItsTiedEmbedding) {
-  const std::string dir = test_data("models/tinystories-656k-llama");
+  const std::string dir = data_file("models/tinystories-656k-llama");
   if (!is_directory(dir)) GTEST_SKIP() << dir << " is not there (set MLC_TEST_DATA)";
   auto source = open_weights(dir);
   ASSERT_TRUE(source) << source.error().message;
@@ -277,7 +275,7 @@ TEST(MlcShards, AFailedConversionLeavesTheDirectoryAsItWas) {
 }
 
 TEST(Llama2c, ImportsAsHuggingFace) {
-  const std::string bin = test_data("models/stories260K/stories260K.bin");
+  const std::string bin = data_file("models/stories260K/stories260K.bin");
   if (!path_exists(bin)) GTEST_SKIP() << bin << " is not there (set MLC_TEST_DATA)";
   TempDir tmp = temp_dir();
   auto imported = import_llama2c(bin, tmp.file("hf"));

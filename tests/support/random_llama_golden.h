@@ -1,7 +1,7 @@
 // Reads tests/goldens/random_llama/*.json: random models, a prompt, and rows of the logits that Hugging Face
 // transformers computes for it (make_random_llama_goldens.py beside them says how).
 //
-//   for (const std::string& path : random_llama_golden_paths(MLC_SOURCE_DIR)) {
+//   for (const std::string& path : random_llama_golden_paths()) {
 //     MLC_TRY(RandomLlamaGolden g, read_random_llama_golden(path));
 //     auto source = model::synthetic_checkpoint(g.config, g.seed);       // a Hugging Face checkpoint in f32
 //     ... convert, compile, run g.prompt ...
@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "../tests/support/source_dir.h"
 #include "base/json.h"
 #include "model/config.h"
 
@@ -52,9 +53,9 @@ inline std::vector<float> floats_of_base64(const std::string& text) {
   return floats;
 }
 
-inline std::vector<std::string> random_llama_golden_paths(const std::string& source_dir) {
+inline std::vector<std::string> random_llama_golden_paths() {
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(source_dir + "/tests/goldens/random_llama")) {
+  for (const auto& entry : std::filesystem::directory_iterator(source_file("tests/goldens/random_llama"))) {
     if (entry.path().extension() == ".json") paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <random>
 
+#include "../tests/support/source_dir.h"
 #include "base/knobs.h"
 #include "codegen/c_style/c_printer.h"
 #include "graph/ops/ops.h"
@@ -515,7 +516,7 @@ func scale<T>(x: f16[T, 8], flags: bool[8], out: f32[T, 8]) {
 })");
   auto program = emit_c(lowered({f}), opencl());
   ASSERT_TRUE(program) << program.error().message;
-  const std::string path = MLC_SOURCE_DIR "/tests/golden/codegen/scale.cl";
+  const std::string path = testing::source_file("tests/golden/codegen/scale.cl");
   if (const char* update = std::getenv("MLC_UPDATE_GOLDEN"); update && *update == '1') {
     std::ofstream(path) << program->source;
   }

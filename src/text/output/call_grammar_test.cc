@@ -8,6 +8,7 @@
 #include <regex>
 #include <unordered_map>
 
+#include "../tests/support/source_dir.h"
 #include "text/detokenizer.h"
 #include "text/output/lark_writer.h"
 #include "text/output/output_parser.h"
@@ -87,14 +88,14 @@ bool valid(const OrderedJson& value, const OrderedJson& s, const OrderedJson& ro
 // ---- tokenizers ----
 
 const Tokenizer& demo() {
-  static const Tokenizer kDemo = Tokenizer::from_directory(std::string(MLC_SOURCE_DIR) + "/models/demo").value();
+  static const Tokenizer kDemo = Tokenizer::from_directory(testing::source_file("models/demo")).value();
   return kDemo;
 }
 
 // The demo model's, with the marks of all formats as special tokens.
 const Tokenizer& demo_with_marks() {
   static const Tokenizer kMarked = [] {
-    Json json = Json::parse(read_file(std::string(MLC_SOURCE_DIR) + "/models/demo/tokenizer.json").value());
+    Json json = Json::parse(read_file(testing::source_file("models/demo/tokenizer.json")).value());
     int32_t id = demo().vocab_size();
     std::vector<std::string> known;
     const auto add = [&](const std::string& mark) {
@@ -220,7 +221,7 @@ std::optional<std::string> walk(const Tokenizer& tokenizer, const CallGrammar& c
     } else {
       writer.write_any(random);
     }
-    if (testing::Test::HasFatalFailure()) return std::nullopt;
+    if (::testing::Test::HasFatalFailure()) return std::nullopt;
   }
   return std::nullopt;
 }
@@ -264,7 +265,7 @@ void check_walks(const Tokenizer& tokenizer, CallGrammarRequest request, int wal
   size_t most = 0;
   for (int i = 0; ended < walks && i < 20 * walks; ++i) {
     const auto text = walk(tokenizer, *calls, request.format.reasoning, random);
-    if (testing::Test::HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
     if (!text) continue;
     ++ended;
     const bool open = request.reasoning == ReasoningState::kOpen;
@@ -272,7 +273,7 @@ void check_walks(const Tokenizer& tokenizer, CallGrammarRequest request, int wal
     EXPECT_FALSE(found.empty()) << *text;
     most = std::max(most, found.size());
     for (const Call& call : found) check_call(call, *text);
-    if (testing::Test::HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
   }
   EXPECT_EQ(ended, walks);
   const bool several = request.parallel && request.format.tools->family != ToolFamily::kHarmony;
