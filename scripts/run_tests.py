@@ -179,7 +179,9 @@ def main():
         run_tap("web", ["tests/web/run.sh", program, model, "--test-reporter=tap"], env, totals)
     if args.what == "all" and wanted("cli"):
         report = build / "cli.xml"
-        run_junit("cli", ["tests/cli/run.sh", program, model, f"--junitxml={report}"], report, env, totals)
+        # A file stays in one process: its models are compiled once.
+        command = ["tests/cli/run.sh", program, model, "-n", "auto", "--dist", "loadfile", f"--junitxml={report}"]
+        run_junit("cli", command, report, env, totals)
     if args.what == "all":
         beside.join()
 
