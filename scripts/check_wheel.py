@@ -33,8 +33,8 @@ LICENCES = ("LICENSE", "THIRD_PARTY_NOTICES.md", "THIRD_PARTY_LICENSES.txt")
 GLIBC = re.compile(r"^(libc\.so\.6|libm\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux-[\w-]+\.so\.[12])$")
 SHOWN = re.compile(r"^mlc_[a-z_]+$")
 BUILD_PATHS = re.compile(rb"/(?:tmp|root|home|work|build|github|project|host)/[\w.+/-]{3,80}")
-# Names that programs look for at run time.
-HARMLESS = re.compile(rb"^/tmp/(?:mlc|perf-)|^/home/[\w-]+/\.")
+# Names that programs look for at run time, and where Debian builds its packages.
+HARMLESS = re.compile(rb"^/tmp/(?:mlc|perf-|histedit\.)|^/home/[\w-]+/\.|^/build/reproducible-path/")
 
 
 def check_name(path, problems):
@@ -72,9 +72,9 @@ def check_files(wheel, problems):
             problems.append(f"{licence} is missing")
 
 
-def readelf(option, path):
+def readelf(*arguments):
     """What readelf prints."""
-    return subprocess.run(["readelf", option, path], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(["readelf", *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def check_elf(name, path, platform, shipped, problems):
@@ -92,7 +92,7 @@ def check_elf(name, path, platform, shipped, problems):
     if promised and glibc > tuple(map(int, promised.groups())):
         problems.append(f"{name} asks for GLIBC_{glibc[0]}.{glibc[1]}, the tag promises {platform}")
     if name == LIBRARY:
-        rows = [line.split() for line in readelf("--dyn-syms", path).splitlines()]
+        rows = [line.split() for line in readelf("--dyn-syms", "-W", path).splitlines()]
         shown = {r[7].split("@")[0] for r in rows if len(r) > 7 and r[4] in ("GLOBAL", "WEAK") and r[6] != "UND"}
         strange = sorted(symbol for symbol in shown if not SHOWN.match(symbol))
         if strange or "mlc_abi_version" not in shown:

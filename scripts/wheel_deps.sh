@@ -15,7 +15,8 @@ mirrors=(${MLC_SOURCES_MIRROR:+"$MLC_SOURCES_MIRROR"} http://deb.debian.org/debi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 export CMAKE_PREFIX_PATH=$prefix CMAKE_GENERATOR=Ninja CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
-flags="-O2 -fPIC -ffunction-sections -fdata-sections -fvisibility=hidden -ffile-prefix-map=$tmp=."
+flags="-O2 -DNDEBUG -fPIC -ffunction-sections -fdata-sections -fvisibility=hidden"
+flags+=" -ffile-prefix-map=$tmp=. -ffile-prefix-map=$prefix=."
 
 # name, file below pool/main, SHA-256
 sources="

@@ -77,7 +77,7 @@ Result<Listing> parse_listing(std::string_view json, const std::string& id) {
 bool is_safe_path(std::string_view path) {
   if (path.empty() || path.size() > 1024) return false;
   const bool plain = std::none_of(path.begin(), path.end(),
-                                  [](char c) { return (c >= 0 && c < ' ') || c == 127 || c == '\\' || c == ':'; });
+                                  [](unsigned char c) { return c < ' ' || c == 127 || c == '\\' || c == ':'; });
   if (!plain) return false;
   for (size_t at = 0; at <= path.size();) {
     const size_t end = std::min(path.find('/', at), path.size());

@@ -22,6 +22,7 @@ for d in null zero full random urandom; do touch "$ROOT/dev/$d"; mount --bind "/
 mkdir "$ROOT/dev/shm"; mount -t tmpfs -o mode=1777 tmpfs "$ROOT/dev/shm"
 mount -t proc proc "$ROOT/proc"
 mount -t tmpfs -o mode=1777 tmpfs "$ROOT/tmp"
+touch "$ROOT/etc/hosts"; mount --bind /etc/hosts "$ROOT/etc/hosts"
 %(binds)s
 %(read_only)s
 exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \

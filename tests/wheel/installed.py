@@ -50,7 +50,7 @@ def engine_answers(model: str) -> str:
 def compiles_for(model: str, target: str, machine: int, folder: pathlib.Path) -> None:
     """The compiler inside makes a library for this kind of machine: `machine` is the ELF header's."""
     library = folder / f"{target}.so"
-    program("compile", model, "--target", target, "-o", str(library))
+    program("compile", model, "--quantization", "q0f16", "--target", target, "-o", str(library))
     head = library.read_bytes()[:20]
     assert head[:4] == b"\x7fELF" and int.from_bytes(head[18:20], "little") == machine, (target, head)
 
