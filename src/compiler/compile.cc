@@ -13,6 +13,7 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "lower/pipeline.h"
+#include "lower/sum_in_i16.h"
 #include "model/arch/arch.h"
 #include "quant/scheme.h"
 #include "schedule/rules/rules.h"
@@ -38,6 +39,9 @@ bool has_fast_bf16_dots(const target::Target& target) {
   return target.has("avx512bf16") && target.cpu.rfind("znver", 0) == 0;
 }
 
+// Sums of eight rows and 16 columns fill all sixteen 256-bit registers and leave none for operands.
+int64_t largest_tile(const target::Target& target) { return target.vector_bits() == 256 ? 4 : graph::kLargestTile; }
+
 Result<void> build_stage(Work& w) {
   const DType kv = *w.options.kv_dtype;
   w.artifact.facts = assemble_facts(w.config, w.scheme, w.options);
@@ -48,7 +52,8 @@ Result<void> build_stage(Work& w) {
 }
 
 Result<void> optimize_stage(Work& w) {
-  w.graph = graph::expand_linear(w.graph, w.options.activation, has_fast_bf16_dots(w.options.target));
+  w.graph = graph::expand_linear(w.graph, w.options.activation, has_fast_bf16_dots(w.options.target),
+                                 lower::sums_in_i16(w.options.target));
   for (const graph::Node& n : w.graph.nodes) {
     if (n.op == "matmul_bf16") w.artifact.facts.activation = "bf16";
   }
@@ -59,7 +64,7 @@ Result<void> optimize_stage(Work& w) {
 }
 
 Result<void> to_ir_stage(Work& w) {
-  w.program = graph::to_ir(w.graph);
+  w.program = graph::to_ir(w.graph, largest_tile(w.options.target));
   w.module = w.program.module;
   w.artifact.params = assemble_params(w.graph, w.module);
   w.artifact.plan = assemble_plan(w.graph, w.program, graph::plan_memory(w.graph));

@@ -144,6 +144,30 @@ TEST(Ops, QuantizeRowsRoundsToTheNearestOf255StepsPerGroup) {
   EXPECT_EQ(q.scales[2], 0.0f);
 }
 
+TEST(Ops, ZerosOfBothHalvesOfTheWords) {
+  const int64_t rows = 3, k = 72, groups = 3;
+  auto x = random_floats(rows * 80, 5);
+  const Quantized q = quantize(x, rows, k, 80, 7);
+  Graph g;
+  const ValueId in = input(g, "x", DType::f32(), {Dim::of(kT), 80});
+  g.add_op({.name = "q",
+            .op = "quantize_rows",
+            .attrs = {{"k", k}, {"zero", int64_t{7}}, {"apart", int64_t{1}}},
+            .inputs = {in}},
+           {"w", "s", "z"});
+  std::vector<int32_t> words(q.words.size());
+  std::vector<int16_t> zeros(rows * groups * 2);
+  std::vector<float> scales(rows * groups);
+  run(kernel_for(g, rows), {raw(x), raw(words), raw(scales), raw(zeros)}, {rows});
+  EXPECT_EQ(words, q.words);
+  for (int64_t i = 0; i < rows * groups; ++i) {
+    int32_t sums[2] = {};
+    for (int64_t r = 0; r < 32; ++r) sums[r % 4 / 2] += static_cast<int8_t>(words[i * 8 + r / 4] >> (8 * (r % 4)));
+    EXPECT_EQ(zeros[i * 2], -7 * sums[0]) << i;
+    EXPECT_EQ(zeros[i * 2 + 1], -7 * sums[1]) << i;
+  }
+}
+
 // Packs codes and scales by the layer's own pack kernels.
 struct Packed {
   std::vector<uint32_t> codes;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "graph/op.h"
 
@@ -30,11 +31,12 @@ std::vector<int> count_uses(const Graph& g) {
 
 }  // namespace
 
-Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots) {
+Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots, bool zeros_apart) {
   Graph out = without_nodes(g);
   const std::vector<int> uses = count_uses(g);
-  std::map<ValueId, ValueId> halves;                                      // x -> its words of bf16
-  std::map<std::pair<ValueId, int64_t>, std::vector<ValueId>> quantized;  // (x, zero) -> words, scales, zeros
+  std::map<ValueId, ValueId> halves;  // x -> its words of bf16
+  std::map<std::tuple<ValueId, int64_t, bool>, std::vector<ValueId>>
+      quantized;  // (x, zero, apart) -> words, scales, zeros
   for (const Node& node : g.nodes) {
     if (node.op != "linear") {
       out.nodes.push_back(node);
@@ -47,12 +49,14 @@ Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots) {
     product.weight = node.weight;
     product.outputs = node.outputs;
     if (uses_int8(node, activation)) {
-      auto& q = quantized[{x, node.weight->zero()}];
+      const bool apart = zeros_apart && node.weight->storage() == quant::Storage::kInt4Group32;
+      auto& q = quantized[{x, node.weight->zero(), apart}];
       if (q.empty()) {
         Node quantize;
         quantize.name = node.name + ".input";
         quantize.op = "quantize_rows";
         quantize.attrs = {{"k", node.weight->k()}, {"zero", node.weight->zero()}};
+        if (apart) quantize.attrs["apart"] = int64_t{1};
         quantize.inputs = {x};
         // silu(gate) * up goes straight into its codes if nobody else reads it.
         const Node* before = out.nodes.empty() ? nullptr : &out.nodes.back();

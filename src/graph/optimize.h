@@ -14,8 +14,9 @@ enum class Activation { kFloat32, kInt8 };
 // linear(x, w)  ->  matmul(x, dequantize(w))                       float weights, or exact activations
 //               ->  matmul_int8(quantize_rows(x), w)               integer weights and int8 activations
 //               ->  matmul_bf16(bf16_rows(x), w)                   bf16 weights, if bf16_dots and not exact
-// One quantize_rows or bf16_rows serves all linear layers that read the same x.
-Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots = false);
+// One quantize_rows or bf16_rows serves all linear layers that read the same x. With zeros_apart the zero points of
+// 4-bit weights come as two 16-bit parts, for CPUs whose integer dot products are sums in 16 bits.
+Graph expand_linear(const Graph& g, Activation activation, bool bf16_dots = false, bool zeros_apart = false);
 
 // Groups nodes into kernels: a matmul takes the dequantization of its weight before it and the elementwise tail behind
 // it (each link consumed by nobody else); every other node is a kernel of its own.

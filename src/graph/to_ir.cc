@@ -7,6 +7,7 @@
 #include <set>
 
 #include "graph/op.h"
+#include "ir/loop_hints.h"
 
 namespace mlc::graph {
 namespace {
@@ -50,6 +51,10 @@ const Node& main_node(const Graph& g, const Group& group) {
     if (find_op(n.op).kind == OpKind::kMatmul) return n;
   }
   return g.nodes[static_cast<size_t>(group.first)];
+}
+
+bool zeros_apart(const Graph& g, const Node& node) {
+  return node.op == "matmul_int8" && g.values[static_cast<size_t>(node.inputs[2])].type.dtype == DType::i16();
 }
 
 Sym row_symbol(const Graph& g, const Group& group) {
@@ -178,12 +183,13 @@ const char* rule_of(OpKind kind) {
 
 }  // namespace
 
-const std::vector<RowRange>& matmul_row_ranges() {
-  static const std::vector<RowRange> ranges = {{1, 1}, {2, 2}, {4, 4}, {8, -1}};
+std::vector<RowRange> matmul_row_ranges(int64_t largest) {
+  std::vector<RowRange> ranges;
+  for (int64_t tile = 1; tile <= largest; tile *= 2) ranges.push_back({tile, tile < largest ? tile : -1});
   return ranges;
 }
 
-Program to_ir(const Graph& g) {
+Program to_ir(const Graph& g, int64_t largest_tile) {
   Program p;
   std::map<std::string, std::vector<CallVariant>> known;
   for (const Group& group : g.groups) {
@@ -210,12 +216,14 @@ Program to_ir(const Graph& g) {
       const std::vector<RowRange> whole = {{1, -1}};
       const bool tiled = op.kind == OpKind::kMatmul;
       int64_t min = 1;
-      for (const RowRange& range : tiled ? matmul_row_ranges() : whole) {
+      for (const RowRange& range : tiled ? matmul_row_ranges(largest_tile) : whole) {
         ir::PrimFunc func = emit_group(g, group, f, call.rows, range.tile);
         func.name = tiled ? fmt::format("{}_r{}", base, range.tile) : base;
         func.attrs["stage"] = std::string("graph");
         func.attrs["rule"] = std::string(rule_of(op.kind));
         func.attrs["row_tile"] = range.tile;
+        // A part's 16 products of codes less 7 and signed bytes are at most 16 * 8 * 127.
+        if (zeros_apart(g, main)) func.attrs[ir::kHalvesFitKey] = int64_t{1};
         it->second.push_back({func.name, min, range.max});
         p.module.functions.push_back(std::move(func));
         min = range.max + 1;

@@ -32,12 +32,14 @@ struct Program {
   std::vector<Call> calls;
 };
 
-// The row counts for which matmuls are compiled: tiles of `tile` rows serve up to `max` rows.
+// The row counts for which matmuls are compiled: tiles of `tile` rows serve up to `max` rows. Tiles have at most
+// `largest` rows, a power of two.
 struct RowRange {
   int64_t tile = 1, max = -1;
 };
-const std::vector<RowRange>& matmul_row_ranges();
+std::vector<RowRange> matmul_row_ranges(int64_t largest);
 
-Program to_ir(const Graph& g);
+constexpr int64_t kLargestTile = 8;
+Program to_ir(const Graph& g, int64_t largest_tile = kLargestTile);
 
 }  // namespace mlc::graph

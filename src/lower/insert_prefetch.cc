@@ -14,6 +14,7 @@ using namespace ir;  // NOLINT: a pass is written in the IR's words
 namespace {
 
 constexpr int kSecondLevel = 2;
+constexpr int64_t kLineBytes = 64;
 
 struct Wish {
   std::string buffer;
@@ -33,19 +34,33 @@ class Inserter : public Mutator {
   Stmt mutate(const Stmt& s) override {
     const For* f = as<For>(s);
     if (!f) return Mutator::mutate(s);
+    const bool kept = f->annotations.count(kKeepLoopKey) > 0;
     const size_t wishes = wishes_.size();
+    Lines before;
+    if (!kept) std::swap(before, seen_);
     For loop = *f;
     for (const auto& [key, value] : f->annotations) {
       if (key.rfind(kPrefetchKey, 0) != 0) continue;
       wishes_.push_back({key.substr(std::strlen(kPrefetchKey)), f->var, std::get<int64_t>(value)});
       loop.annotations.erase(key);
     }
-    loop.body = kept_loops_only(f->body) ? seq({hints(f->body), mutate(f->body)}) : mutate(f->body);
+    loop.body = kept_loops_only(f->body) ? seq({hints(f->body, kept ? f : nullptr), mutate(f->body)}) : mutate(f->body);
     wishes_.resize(wishes);
+    if (!kept) std::swap(before, seen_);
     return make_stmt(std::move(loop));
   }
 
  private:
+  struct Line {
+    Buffer buffer;
+    std::vector<Expr> at;
+    bool operator==(const Line& o) const {
+      return buffer == o.buffer &&
+             std::equal(at.begin(), at.end(), o.at.begin(), o.at.end(), [](auto& a, auto& b) { return equal(a, b); });
+    }
+  };
+  using Lines = std::vector<Line>;
+
   // Whether the body has no loop but kept ones, which are a few steps of its own work.
   static bool kept_loops_only(const Stmt& body) {
     bool only = true;
@@ -56,8 +71,23 @@ class Inserter : public Mutator {
     return only;
   }
 
-  // Hints for what the body reads outside its loops.
-  Stmt hints(const Stmt& body) const {
+  // The cache line at these indices, if rows of the buffer are whole lines; the same for all kept loops with its range.
+  Line line(const Buffer& buffer, std::vector<Expr> at, const For* kept) const {
+    const int64_t bytes = buffer->dtype.bytes();
+    const int64_t* row = as_const_int(buffer->shape.back());
+    if (row && *row * bytes % kLineBytes == 0) {
+      at.back() = arith::simplify(floordiv(at.back(), kLineBytes / bytes));
+    }
+    if (kept) {
+      for (Expr& i : at) i = substitute(i, {{kept->var, Expr(turn_)}});
+      at.push_back(kept->min);
+      at.push_back(kept->extent);
+    }
+    return {buffer, std::move(at)};
+  }
+
+  // Hints for what the body reads outside its loops, once per cache line.
+  Stmt hints(const Stmt& body, const For* kept) {
     struct Loads : Visitor {
       using Visitor::visit;
       void visit(const Stmt& s) override {
@@ -71,7 +101,6 @@ class Inserter : public Mutator {
     } loads;
     loads.visit(body);
     std::vector<Stmt> out;
-    std::vector<std::vector<Expr>> seen;
     for (const Load* load : loads.found) {
       for (const Wish& w : wishes_) {
         if (w.buffer != load->buffer->name) continue;
@@ -80,19 +109,18 @@ class Inserter : public Mutator {
         for (const Expr& i : load->indices) {
           at.push_back(arith::simplify(substitute(first_lane(i), {{w.loop, Expr(w.loop) + w.ahead}})));
         }
-        const auto same = [&](const std::vector<Expr>& other) {
-          return std::equal(at.begin(), at.end(), other.begin(), other.end(),
-                            [](const Expr& a, const Expr& b) { return equal(a, b); });
-        };
-        if (std::any_of(seen.begin(), seen.end(), same)) continue;
-        out.push_back(prefetch(load->buffer, at, kSecondLevel));
-        seen.push_back(std::move(at));
+        Line asked = line(load->buffer, at, kept);
+        if (std::find(seen_.begin(), seen_.end(), asked) != seen_.end()) continue;
+        out.push_back(prefetch(load->buffer, std::move(at), kSecondLevel));
+        seen_.push_back(std::move(asked));
       }
     }
     return seq(std::move(out));
   }
 
   std::vector<Wish> wishes_;
+  Lines seen_;              // asked for in this iteration of the loop around, and in kept loops in it
+  Var turn_ = var("turn");  // stands for the variable of every kept loop
 };
 
 }  // namespace

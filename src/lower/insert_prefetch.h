@@ -4,8 +4,9 @@
 //   for no … attrs {prefetch_w = 1} { for g … { … w[no, g, ramp(0, 1, 16)] … } }
 //   -> for no … { for g … { prefetch w[no + 1, g, 0]; … w[no, g, ramp(0, 1, 16)] … } }
 //
-// The hint stands in the innermost loop around the load, once per vector and iteration. It asks for the second-level
-// cache: the first is smaller than what lies between. The last iterations prefetch past the end, which is harmless.
+// The hint stands in the innermost loop around the load, once per cache line and iteration; of kept loops in a row that
+// read the same, in the first. It asks for the second-level cache: the first is smaller than what lies between. The
+// last iterations prefetch past the end, which is harmless.
 #pragma once
 
 #include "ir/func.h"

@@ -378,6 +378,31 @@ TEST(InsertPrefetch, KeptLoopsHoldHintsForWhatTheyRead) {
   expect_same(f, after, {});
 }
 
+TEST(InsertPrefetch, OncePerCacheLineAndForKeptLoopsInARow) {
+  const ir::PrimFunc f = parse(R"(
+    func f(w: f32[8, 4, 16], x: f32[8, 4, 16], y: f32[8, 4, 16]) {
+      for i in 0 +: 8 attrs {prefetch_w = 2} {
+        for p in 0 +: 4 attrs {keep_loop = 1} {
+          x[i, p, ramp(0, 1, 8)] = w[i, p, ramp(0, 1, 8)]
+          x[i, p, ramp(8, 1, 8)] = w[i, p, ramp(8, 1, 8)]
+        }
+        for q in 0 +: 4 attrs {keep_loop = 1} {
+          y[i, q, ramp(0, 1, 8)] = w[i, q, ramp(0, 1, 8)]
+        }
+        for q in 0 +: 2 attrs {keep_loop = 1} {
+          y[i, q, ramp(0, 1, 8)] = w[i, q, ramp(0, 1, 8)]
+        }
+      }
+    })");
+  const ir::PrimFunc after = insert_prefetch(f);
+  std::string hints;
+  ir::for_each_stmt(after.body, [&](const ir::Stmt& s) {
+    if (const auto* p = ir::as<ir::Prefetch>(s)) hints += ir::print(p->indices[1]) + ir::print(p->indices[2]) + " ";
+  });
+  EXPECT_EQ(hints, "p0 q0 ") << ir::print(after);  // the last loop has another range
+  expect_same(f, after, {});
+}
+
 // Eight steps of 4-bit codes: sums of pairs in 16 bits, two steps in each turn of a loop that stays one.
 TEST(SumInI16, KeepsTheOrderOfStepsAndTheResult) {
   const Target avx2 = Target::parse("x86_64-linux-gnu -mcpu=haswell").value();
@@ -405,6 +430,47 @@ TEST(SumInI16, KeepsTheOrderOfStepsAndTheResult) {
     EXPECT_EQ(kept, rows * 2 > 8 ? 2 : 1) << ir::print(after);
     EXPECT_EQ(wide, 0);
     expect_same(f, unroll_loops(after), {});
+  }
+}
+
+// What the sums start with comes behind the steps, or, in two parts that are known to fit, into the 16-bit sums.
+TEST(SumInI16, StartsWithTwoParts) {
+  const Target avx2 = Target::parse("x86_64-linux-gnu -mcpu=haswell").value();
+  for (const int rows : {1, 4, 8}) {
+    for (const bool known : {false, true}) {
+      const std::string n = std::to_string(rows);
+      ir::PrimFunc f = parse("func f(w: u32[4, 16], x: i32[" + n + ", 8], z: i16[" + n + ", 2], d: i32[" + n +
+                             R"(, 16]) {
+        for a in 0 +: )" + n +
+                             R"( unrolled {
+          d[a, ramp(0, 1, 16)] = broadcast(cast<i32>(z[a, 0]) + cast<i32>(z[a, 1]), 16)
+        }
+        for s in 0 +: 8 unrolled {
+          for mi in 0 +: )" + n +
+                             R"( unrolled {
+            d[mi, ramp(0, 1, 16)] = @dot4_u7s8<i32x16>(d[mi, ramp(0, 1, 16)],
+              reinterpret<i32x16>(w[s // 2, ramp(0, 1, 16)] >> broadcast(cast<u32>(s % 2) * 4u32, 16)
+                                  & broadcast(252645135u32, 16)), broadcast(x[mi, s], 16))
+          }
+        }
+      })");
+      if (known) f.attrs[ir::kHalvesFitKey] = int64_t{1};
+      const ir::PrimFunc after = sum_in_i16(f, avx2);
+      int words = 0, halves = 0;
+      ir::for_each_expr(after.body, [&](const ir::Expr& e) {
+        words += ir::as<ir::LoadBits>(e) != nullptr;
+        const auto* l = ir::as<ir::Load>(e);
+        halves += l && l->buffer->name == "z";
+      });
+      EXPECT_EQ(words > 0, known) << ir::print(after);
+      EXPECT_EQ(halves > 0, !known) << ir::print(after);
+      Memory memory = random_memory(f, {}, 7);
+      if (known) {  // what the attribute promises: with 8 steps of at most 2 * 15 * 128 they fit
+        for (int64_t i = 0; i < rows * 2; ++i) reinterpret_cast<int16_t*>(memory[2].data())[i] >>= 5;
+      }
+      const ir::PrimFunc plain = unroll_loops(after);
+      EXPECT_EQ(interpret(f, memory, {}), interpret(plain, memory, {})) << ir::print(plain);
+    }
   }
 }
 

@@ -1,8 +1,10 @@
 #include "lower/sum_in_i16.h"
 
+#include <map>
 #include <numeric>
 #include <optional>
 
+#include "arith/simplify.h"
 #include "ir/intrinsics.h"
 #include "ir/loop_hints.h"
 #include "ir/visit.h"
@@ -81,14 +83,47 @@ Expr narrow(const Expr& e, int begin) {
   return shuffle({e}, std::move(lanes));
 }
 
+// The two parts that e is the sum of, side by side in one buffer: where they are. Also of a broadcast of it.
+const Load* two_parts(const Expr& e) {
+  const auto* all = as<Broadcast>(e);
+  const auto* sum = as<Binary>(all ? all->a : e);
+  if (!sum || sum->op != BinaryOp::kAdd) return nullptr;
+  const auto part = [](const Expr& x) -> const Load* {
+    const auto* wide = as<Cast>(x);
+    const auto* l = wide ? as<Load>(wide->a) : nullptr;
+    return l && !l->predicate && l->buffer->dtype == DType::i16() && wide->a.dtype().lanes == 1 ? l : nullptr;
+  };
+  const Load *a = part(sum->a), *b = part(sum->b);
+  if (!a || !b || a->buffer != b->buffer) return nullptr;
+  for (size_t i = 0; i + 1 < a->indices.size(); ++i) {
+    if (!equal(a->indices[i], b->indices[i])) return nullptr;
+  }
+  const Expr apart = arith::simplify(b->indices.back() - a->indices.back());
+  return as_const_int(apart) && *as_const_int(apart) == 1 ? a : nullptr;
+}
+
 class I16Summer : public Mutator {
  public:
+  explicit I16Summer(bool halves_fit) : halves_fit_(halves_fit) {}
+
   using Mutator::mutate;
   Stmt mutate(const Stmt& s) override {
     if (as<For>(s)) {
-      if (const auto nest = unrolled_nest(s); nest && fits(*nest)) return summed(*nest);
+      if (const auto nest = unrolled_nest(s); nest && fits(*nest)) return summed(*nest, {});
     }
-    return Mutator::mutate(s);
+    const Seq* all = as<Seq>(s);
+    if (!all) return Mutator::mutate(s);
+    std::vector<Stmt> out;
+    for (size_t i = 0; i < all->stmts.size(); ++i) {
+      const auto nest = i + 1 < all->stmts.size() ? unrolled_nest(all->stmts[i + 1]) : std::nullopt;
+      if (nest && fits(*nest) && starts(all->stmts[i], nest->store.buffer)) {
+        const Stmt& start = all->stmts[i++];
+        out.push_back(summed(*nest, {start, halves_fit_ ? parts_at_start(*unrolled_nest(start), *nest) : Expr()}));
+      } else {
+        out.push_back(mutate(all->stmts[i]));
+      }
+    }
+    return seq(std::move(out));
   }
 
  private:
@@ -109,13 +144,50 @@ class I16Summer : public Mutator {
     return *as_const_int(n.loops[0].extent) * 2 * largest_byte(c->args[1]) * 128 <= kMaxI16;
   }
 
-  static Stmt summed(const Nest& n) {
+  // Whether `s` does nothing but fill `sums`, with what does not depend on them.
+  static bool starts(const Stmt& s, const Buffer& sums) {
+    const auto nest = unrolled_nest(s);
+    if (!nest || nest->store.buffer != sums) return false;
+    bool apart = true;
+    for_each_expr(s, [&](const Expr& e) {
+      const auto* l = as<Load>(e);
+      apart = apart && !(l && l->buffer == sums);
+    });
+    return apart;
+  }
+
+  // What the sums start with: the statement, and its two 16-bit parts as a word, if it is such a sum.
+  struct Start {
+    Stmt fill;
+    Expr parts;
+  };
+
+  // In the variables of n's loops.
+  static Expr parts_at_start(const Nest& start, const Nest& n) {
+    const Load* first = two_parts(start.store.value);
+    if (!first || start.loops.size() + 1 != n.loops.size()) return {};
+    std::map<Var, Expr> same;
+    for (size_t i = 0; i < start.loops.size(); ++i) {
+      const For &a = start.loops[i], &b = n.loops[i + 1];
+      if (!equal(a.min, b.min) || !equal(a.extent, b.extent)) return {};
+      same[a.var] = Expr(b.var);
+    }
+    for (size_t i = 0; i < n.store.indices.size(); ++i) {
+      if (!equal(substitute(start.store.indices[i], same), n.store.indices[i])) return {};
+    }
+    std::vector<Expr> at;
+    for (const Expr& i : first->indices) at.push_back(substitute(i, same));
+    return load_bits(DType::i32(), first->buffer, std::move(at));
+  }
+
+  static Stmt summed(const Nest& n, const Start& start) {
     const int halves = n.store.value.dtype().lanes / kWidth;
     int64_t sums = 1;
     for (size_t i = 1; i < n.loops.size(); ++i) sums *= *as_const_int(n.loops[i].extent);
-    if (sums * halves <= kMaxSums) return part(n, 0, halves);
+    if (sums * halves <= kMaxSums) return part(n, 0, halves, start);
     std::vector<Stmt> parts;
-    for (int h = 0; h < halves; ++h) parts.push_back(refresh(part(n, h, h + 1)));
+    if (start.fill && !start.parts) parts.push_back(start.fill);
+    for (int h = 0; h < halves; ++h) parts.push_back(refresh(part(n, h, h + 1, {{}, start.parts})));
     return seq(std::move(parts));
   }
 
@@ -135,7 +207,7 @@ class I16Summer : public Mutator {
   }
 
   // Halves first … end-1 of all sums.
-  static Stmt part(const Nest& n, int first, int end) {
+  static Stmt part(const Nest& n, int first, int end, const Start& start) {
     const Call* c = dot(n);
     const DType i16 = DType::i16().with_lanes(2 * kWidth), i32 = DType::i32().with_lanes(kWidth);
     std::vector<Expr> shape, at;
@@ -154,18 +226,21 @@ class I16Summer : public Mutator {
       const Expr products = call(i16, "x86.pmaddubsw.256",
                                  {reinterpret(DType::u8().with_lanes(4 * kWidth), narrow(c->args[1], begin)),
                                   reinterpret(DType::i8().with_lanes(4 * kWidth), narrow(c->args[2], begin))});
-      clear.push_back(store(pairs, at, imm(i16, 0)));
+      clear.push_back(store(pairs, at, start.parts ? reinterpret(i16, broadcast(start.parts, kWidth)) : imm(i16, 0)));
       add.push_back(store(pairs, at, load(pairs, at) + products));
       std::vector<Expr> to;
       for (const Expr& i : n.store.indices) to.push_back(i.dtype().lanes == 1 ? i : narrow(i, begin));
-      widen.push_back(store(n.store.buffer, to,
-                            load(n.store.buffer, to) + call(i32, "x86.pmaddwd.256", {load(pairs, at), imm(i16, 1)})));
+      const Expr sum = call(i32, "x86.pmaddwd.256", {load(pairs, at), imm(i16, 1)});
+      widen.push_back(store(n.store.buffer, to, start.parts ? sum : load(n.store.buffer, to) + sum));
     }
     // refresh: the same loops, three times.
     const Stmt steps = in_order(n.loops[0], wrap(n.loops, 1, seq(std::move(add))));
-    return allocate(pairs, seq({refresh(wrap(n.loops, 1, seq(std::move(clear)))), steps,
-                                refresh(wrap(n.loops, 1, seq(std::move(widen))))}));
+    std::vector<Stmt> all = {refresh(wrap(n.loops, 1, seq(std::move(clear)))), steps};
+    if (start.fill && !start.parts) all.push_back(start.fill);  // here, it takes no registers before
+    all.push_back(refresh(wrap(n.loops, 1, seq(std::move(widen)))));
+    return allocate(pairs, seq(std::move(all)));
   }
+  const bool halves_fit_;
 };
 
 }  // namespace
@@ -178,7 +253,7 @@ bool sums_in_i16(const target::Target& target) {
 PrimFunc sum_in_i16(const PrimFunc& f, const target::Target& target) {
   if (!sums_in_i16(target)) return f;
   PrimFunc result = f;
-  result.body = I16Summer().mutate(f.body);
+  result.body = I16Summer(f.attrs.count(kHalvesFitKey) > 0).mutate(f.body);
   return result;
 }
 

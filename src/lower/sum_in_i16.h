@@ -9,8 +9,12 @@
 //
 // A sum of two products of a code below 16 and a signed byte is at most 2 * 15 * 128 in magnitude, so that eight of
 // them fit 16 bits: one widening instead of one per step, which frees half of the multiply ports. The result is the
-// same integer. Halves are apart when their sums would not all stay in registers together. The steps stay a loop, two
+// same integer. Halves are apart when their sums would not all stay in registers together, else what fills dot before
+// comes behind the steps. The steps stay a loop, two
 // in a turn: unrolled, LLVM's scheduler goes row by row and keeps the unpacked weights of all steps on the stack.
+//
+// What dot starts with may be a sum of two parts, sign-extended from 16 bits. If the function says that each fits with
+// its half of the products (ir/loop_hints.h), pairs starts there, and nothing is left to add to the widened sums.
 //
 // Done only where the mask proves the bound for all steps of the loop; everything else is legalize_dot's.
 #pragma once

@@ -20,6 +20,7 @@ std::vector<Buffer> weight_buffers(const EmitContext& c, size_t first) {
 TensorType product_type(const Node& node, const Dim& rows) { return {DType::f32(), {rows, node.weight->n_padded()}}; }
 int64_t weight_ops(const Node& node) { return 2 * node.weight->n() * node.weight->k(); }
 int64_t no_ops(const Node&) { return 0; }
+bool zeros_apart(const Node& quantize) { return quantize.attrs.count("apart") > 0; }
 
 // ---- embedding
 Stmt emit_embedding(const EmitContext& c) {
@@ -33,7 +34,8 @@ Stmt emit_embedding(const EmitContext& c) {
 }
 
 // ---- quantize_rows: per row and group of 32, scale = max|x| / 127, codes = round(x / scale) as words of four s8,
-// zeros = -zero * sum of codes. Rows and groups together are the parallel loop, so that one row uses all cores.
+// zeros = -zero * sum of codes, or, with the attribute "apart", two of 16 bits: of bytes 0 and 1 of the words, and of
+// bytes 2 and 3. Rows and groups together are the parallel loop, so that one row uses all cores.
 using Sixteen = std::function<Expr(const Expr& m, const Expr& column)>;  // f32x16 of a row from a column on
 Stmt quantized(const EmitContext& c, const Sixteen& x_at) {
   const int64_t k = c.node->int_attr("k"), zero = c.node->int_attr("zero");
@@ -50,11 +52,24 @@ Stmt quantized(const EmitContext& c, const Sixteen& x_at) {
         const Var inverse = ir::var("inverse", DType::f32()), q0 = ir::var("q0", vi), q1 = ir::var("q1", vi);
         const Expr largest = ir::reinterpret(
             DType::f32(), ir::vector_reduce(ir::ReduceOp::kMax, ir::max(magnitude_bits(x0), magnitude_bits(x1))));
-        const Expr sum = ir::vector_reduce(ir::ReduceOp::kAdd, Expr(q0) + q1);
+        const Expr both = Expr(q0) + q1, sum = ir::vector_reduce(ir::ReduceOp::kAdd, both);
+        const Var all = ir::var("all", DType::i32()), first = ir::var("first", DType::i32());
+        Stmt zeros;
+        if (zeros_apart(*c.node)) {
+          // Lanes 0, 1, 4, 5 …: their numbers have no bit 1.
+          const Expr mask = (ir::ramp(ir::i32(0), ir::i32(1), 16) >> ir::imm(vi, 1) & ir::imm(vi, 1)) - ir::imm(vi, 1);
+          const auto part = [&](int i, const Expr& of) {
+            return ir::store(c.out[2], {m, g * 2 + i}, ir::cast(DType::i16(), of * ir::i32(-zero)));
+          };
+          zeros = ir::let(all, sum,
+                          ir::let(first, ir::vector_reduce(ir::ReduceOp::kAdd, both & mask),
+                                  ir::seq({part(0, first), part(1, Expr(all) - first)})));
+        } else {
+          zeros = ir::store(c.out[2], {m, g}, sum * ir::i32(-zero));
+        }
         Stmt stores = ir::seq({ir::store(c.out[0], {m, ir::ramp(g * 8, 1, 4)}, words_of(q0)),
                                ir::store(c.out[0], {m, ir::ramp(g * 8 + 4, 1, 4)}, words_of(q1)),
-                               ir::store(c.out[1], {m, g}, Expr(amax) * ir::f32(1.0 / 127.0)),
-                               ir::store(c.out[2], {m, g}, sum * ir::i32(-zero))});
+                               ir::store(c.out[1], {m, g}, Expr(amax) * ir::f32(1.0 / 127.0)), zeros});
         stores = ir::let(q0, nearest_code(x0, inverse), ir::let(q1, nearest_code(x1, inverse), stores));
         stores = ir::let(amax, largest, ir::let(inverse, inverse_scale(amax), stores));
         return ir::let(x0, x_at(m, g * quant::kGroup), ir::let(x1, x_at(m, g * quant::kGroup + 16), stores));
@@ -85,7 +100,9 @@ Stmt emit_silu_quantize(const EmitContext& c) {
 std::vector<TensorType> infer_quantize(const Node& node, const std::vector<TensorType>& in) {
   const int64_t groups = (node.int_attr("k") + quant::kGroup - 1) / quant::kGroup;
   const Dim rows = in[0].shape[0];
-  return {{DType::i32(), {rows, groups * 8}}, {DType::f32(), {rows, groups}}, {DType::i32(), {rows, groups}}};
+  const TensorType zeros =
+      zeros_apart(node) ? TensorType{DType::i16(), {rows, groups * 2}} : TensorType{DType::i32(), {rows, groups}};
+  return {{DType::i32(), {rows, groups * 8}}, {DType::f32(), {rows, groups}}, zeros};
 }
 
 // ---- dequantize: w[n, k] in f32
@@ -115,12 +132,17 @@ Stmt emit_matmul_int8(const EmitContext& c) {
   const Buffer dot = ir::buffer("dot", DType::i32(), {c.rows_extent(), np, groups});
   const size_t q = c.first_column_var();
   const char* dot4 = w.storage() == quant::Storage::kInt4Group32 ? "dot4_u7s8" : "dot4_u8s8";
+  const auto start = [&](const Expr& m, const Expr& g) {
+    if (c.in[2]->dtype == DType::i32()) return ir::load(c.in[2], {m, g});
+    const auto part = [&](int i) { return ir::cast(DType::i32(), ir::load(c.in[2], {m, g * 2 + i})); };
+    return part(0) + part(1);
+  };
   Stmt dot_nest =
       ir::block("dot", c.row_iters({{"n", np}, {"g", groups}, {"s", 8, IterKind::kReduce}}), [&](const auto& v) {
         Expr m = c.row(v), n = v[q], g = v[q + 1], s = v[q + 2];
         Expr codes = ir::reinterpret(DType::i32(), w.codes4(weights, n, g, s));
         Expr sum = ir::call(DType::i32(), dot4, {ir::load(dot, {m, n, g}), codes, ir::load(c.in[0], {m, g * 8 + s})});
-        return ir::BlockBody{ir::store(dot, {m, n, g}, ir::load(c.in[2], {m, g})), ir::store(dot, {m, n, g}, sum)};
+        return ir::BlockBody{ir::store(dot, {m, n, g}, start(m, g)), ir::store(dot, {m, n, g}, sum)};
       });
   Stmt sum_nest = ir::block("matmul", c.row_iters({{"n", np}, {"g", groups, IterKind::kReduce}}), [&](const auto& v) {
     Expr m = c.row(v), n = v[q], g = v[q + 1];

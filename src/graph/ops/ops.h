@@ -9,7 +9,8 @@ namespace mlc::graph::ops {
 OpDef embedding();      // token_ids i32[T], weight tensors -> f32[T, Np]: the rows of a PackedLinear (n = token, k =
                         // column)
 OpDef rms_norm();       // x f32[T, Np], weight f32[Np] -> f32[T, Np]; attrs n, eps (Zhang & Sennrich 2019)
-OpDef quantize_rows();  // x f32[T, Kp] -> words i32[T, 8G], scales f32[T, G], zeros i32[T, G]; attrs k, zero
+OpDef quantize_rows();  // x f32[T, Kp] -> words i32[T, 8G], scales f32[T, G], zeros i32[T, G]; attrs k, zero;
+                        // with the attribute "apart": zeros i16[T, 2G]
 OpDef silu_quantize();  // gate and up side by side f32[T, 2K] -> quantize_rows(silu_mul(..)); K a multiple of 32
 OpDef linear();         // x f32[T, Kp], weight tensors -> f32[T, Np]; expanded by expand_linear() before fusion
 OpDef dequantize();     // weight tensors -> f32[Np, K]: only ever inlined into its matmul
