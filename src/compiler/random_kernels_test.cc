@@ -77,8 +77,10 @@ Case linear_case(unsigned seed) {
     g.add_op({.name = "sum", .op = "add", .inputs = {y, r}}, {"z"});
   }
   const auto activation = integer ? graph::Activation::kInt8 : graph::Activation::kFloat32;
+  const bool apart = rng() % 2 == 0;
+  const int64_t tile = rng() % 2 == 0 ? 4 : graph::kLargestTile;  // as for vectors of 256 bits, and of others
   return {seed, fmt::format("{} {}x{} int8 {} residual {}", scheme, n, k, integer, residual),
-          graph::to_ir(graph::fuse(graph::expand_linear(g, activation, true, rng() % 2 == 0))).module};
+          graph::to_ir(graph::fuse(graph::expand_linear(g, activation, true, apart)), tile).module};
 }
 
 Case attention_case(unsigned seed) {
