@@ -38,6 +38,17 @@ compiler::ModelKernels small_kernels(const std::string& scheme = "q4f16_1") {
   return *kernels;
 }
 
+// The largest tile of rows: smaller where vectors have 256 bits.
+int64_t largest_tile(const compiler::ModelKernels& kernels) {
+  int64_t largest = 0;
+  for (const ir::PrimFunc& f : kernels.module.functions) {
+    if (const auto rows = f.attrs.find("row_tile"); rows != f.attrs.end()) {
+      largest = std::max(largest, std::get<int64_t>(rows->second));
+    }
+  }
+  return largest;
+}
+
 // A matmul on tiles of `tile` rows.
 const ir::PrimFunc& matmul(const compiler::ModelKernels& kernels, int64_t tile) {
   for (const ir::PrimFunc& f : kernels.module.functions) {
@@ -145,7 +156,7 @@ extern "C" void only_count(void* const*, const int64_t*, int32_t, int32_t) { ++c
 TEST(KernelBench, ComparesBitsAndMeasures) {
   const auto kernels = small_kernels();
   ThreadPool pool(2);
-  for (int64_t tile : {1, 4, 8}) {
+  for (const int64_t tile : {int64_t{1}, int64_t{4}, largest_tile(kernels)}) {
     const ir::PrimFunc& f = matmul(kernels, tile);
     auto bench = KernelBench::create(f, host(), quick(tile), pool);
     ASSERT_TRUE(bench) << bench.error().message;
@@ -381,7 +392,7 @@ TEST(Tune, SelectsByNameAndImportance) {
     EXPECT_GT(t.rows, 0);
   }
   for (size_t i = 1; i < all->size(); ++i) EXPECT_LE((*all)[i].importance, (*all)[i - 1].importance);
-  auto open = select_kernels(kernels, host(), {.pattern = "*_r8", .rows = 33});
+  auto open = select_kernels(kernels, host(), {.pattern = "*_r" + std::to_string(largest_tile(kernels)), .rows = 33});
   ASSERT_TRUE(open);
   EXPECT_EQ((*open)[0].rows, 33);
   EXPECT_LT(open->size(), all->size());
