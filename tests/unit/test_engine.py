@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import os
-import signal
 import subprocess
 import sys
 import textwrap
