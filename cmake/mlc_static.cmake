@@ -36,7 +36,7 @@ endif()
 
 # A function that LLVM's or LLD's "initialize all" calls for every target, and which nothing may be linked for; and the
 # one that brings Polly, which Debian has in its LLVM and nothing here uses.
-function(mlc_llvm_stubs output)
+function(mlc_llvm_left_out output)
   set(text "// Generated: what of LLVM is not linked in.\n#include <llvm/Passes/PassPlugin.h>\nextern \"C\" {\n")
   foreach(target IN LISTS LLVM_TARGETS_TO_BUILD)
     if(NOT target IN_LIST MLC_LLVM_TARGETS)

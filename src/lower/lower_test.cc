@@ -6,93 +6,19 @@
 
 #include "arith/simplify.h"
 #include "ir/interp.h"
-#include "ir/loop_hints.h"
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "ir/visit.h"
 #include "lower/compact_buffers.h"
-#include "lower/insert_prefetch.h"
 #include "lower/lower_blocks.h"
 #include "lower/partition_loops.h"
 #include "lower/pipeline.h"
-#include "lower/sum_in_i16.h"
+#include "lower/test_support.h"
 #include "lower/unroll_loops.h"
 #include "lower/vectorize_loops.h"
 
 namespace mlc::lower {
 namespace {
-
-using target::Target;
-
-ir::PrimFunc parse(const std::string& text) {
-  auto f = ir::parse_func(text);
-  MLC_CHECK(f, "{}\n{}", f.error().message, text);
-  return *f;
-}
-
-const Target& avx512() {
-  static const Target* t = new Target(Target::parse("x86_64-linux-gnu -mcpu=cascadelake").value());
-  return *t;
-}
-const Target& baseline() {
-  static const Target* t = new Target(Target::parse("x86_64-linux-gnu").value());
-  return *t;
-}
-
-using Memory = std::vector<std::vector<uint8_t>>;
-
-// Buffers of the size that the shapes say for `sizes`, floats between -2 and 2, integers any.
-Memory random_memory(const ir::PrimFunc& f, const std::vector<int64_t>& sizes, uint32_t seed) {
-  std::mt19937 rng(seed);
-  Memory memory;
-  ir::VarMap values;
-  for (size_t i = 0; i < sizes.size(); ++i) values[f.sizes[i]] = ir::Expr(sizes[i]);
-  for (const auto& b : f.buffers) {
-    int64_t n = 1;
-    for (const auto& d : b->shape) n *= *ir::as_const_int(arith::simplify(ir::substitute(d, values)));
-    std::vector<uint8_t> bytes(static_cast<size_t>(n * b->dtype.element_bytes()));
-    for (auto& byte : bytes) byte = static_cast<uint8_t>(rng());
-    if (b->dtype.is_bool()) {
-      for (auto& byte : bytes) byte &= 1;
-    }
-    for (int64_t i = 0; b->dtype == DType::f32() && i < n; ++i) {
-      reinterpret_cast<float*>(bytes.data())[i] = std::uniform_real_distribution<float>(-2, 2)(rng);
-    }
-    memory.push_back(std::move(bytes));
-  }
-  return memory;
-}
-
-Memory interpret(const ir::PrimFunc& f, Memory memory, const std::vector<int64_t>& sizes) {
-  std::vector<ir::RawBuffer> raw;
-  for (auto& m : memory) raw.push_back({m.data(), static_cast<int64_t>(m.size())});
-  auto r = ir::interpret(f, raw, sizes);
-  EXPECT_TRUE(r) << r.error().message << "\n" << ir::print(f);
-  return memory;
-}
-
-void expect_same(const ir::PrimFunc& before, const ir::PrimFunc& after, const std::vector<int64_t>& sizes) {
-  const Memory memory = random_memory(before, sizes, 7);
-  EXPECT_EQ(interpret(before, memory, sizes), interpret(after, memory, sizes)) << ir::print(after);
-}
-
-// Through the whole table, verified after every pass.
-ir::PrimFunc lowered(const ir::PrimFunc& f, const Target& target = avx512()) {
-  PassHooks hooks;
-  hooks.verify = true;
-  ir::Module m;
-  m.functions.push_back(f);
-  auto r = run(m, target, hooks);
-  MLC_CHECK(r, "{}", r.error().message);
-  return r->functions[0];
-}
-
-template <typename T>
-int count(const ir::PrimFunc& f) {
-  int n = 0;
-  ir::for_each_stmt(f.body, [&](const ir::Stmt& s) { n += ir::as<T>(s) != nullptr; });
-  return n;
-}
 
 const char* const kMatmul = R"(
 func matmul<M>(A: f32[M, 24], B: f32[24, 40], C: f32[M, 40]) {
@@ -320,169 +246,6 @@ func f(A: f32[64], C: f32[64]) {
 TEST(CompactBuffers, UnusedAllocationsVanish) {
   const auto f = parse("func f(C: f32[1]) { alloc T: f32[8] { C[0] = 1f32 } }");
   EXPECT_EQ(count<ir::Allocate>(compact_buffers(f)), 0);
-}
-
-TEST(InsertPrefetch, OncePerVectorAndIterationInTheInnermostLoop) {
-  const ir::PrimFunc f = parse(R"(
-    func f(w: f32[8, 4, 16], x: f32[8, 4, 16]) {
-      for i in 0 +: 8 attrs {prefetch_w = 2} {
-        for k in 0 +: 4 {
-          x[i, k, ramp(0, 1, 16)] = w[i, k, ramp(0, 1, 16)] * w[i, k, ramp(0, 1, 16)]
-          x[i, k, 0] = x[i, k, 0] + x[i, k, 1]
-        }
-      }
-    })");
-  const ir::PrimFunc after = insert_prefetch(f);
-  const std::string text = ir::print(after);
-  EXPECT_EQ(text.find("attrs"), std::string::npos) << text;
-  int hints = 0;
-  ir::for_each_stmt(after.body, [&](const ir::Stmt& s) {
-    const auto* p = ir::as<ir::Prefetch>(s);
-    if (p == nullptr) return;
-    ++hints;
-    EXPECT_EQ(p->buffer->name, "w");
-    EXPECT_EQ(ir::print(ir::Expr(p->indices[0])), "i + 2");
-    EXPECT_EQ(ir::print(ir::Expr(p->indices[2])), "0");
-  });
-  EXPECT_EQ(hints, 1);
-  expect_same(f, after, {});
-}
-
-TEST(InsertPrefetch, KeptLoopsHoldHintsForWhatTheyRead) {
-  const ir::PrimFunc f = parse(R"(
-    func f(w: f32[8, 4, 16], v: f32[8, 16], x: f32[8, 4, 16]) {
-      for i in 0 +: 8 attrs {prefetch_v = 1, prefetch_w = 2} {
-        for p in 0 +: 4 attrs {keep_loop = 1} {
-          x[i, p, ramp(0, 1, 16)] = w[i, p, ramp(0, 1, 16)]
-        }
-        x[i, 0, ramp(0, 1, 16)] = x[i, 0, ramp(0, 1, 16)] + v[i, ramp(0, 1, 16)]
-      }
-    })");
-  const ir::PrimFunc after = insert_prefetch(f);
-  ASSERT_TRUE(ir::verify(after, ir::Level::kLowered)) << ir::print(after);
-  const ir::For* outer = ir::as<ir::For>(after.body);
-  ASSERT_NE(outer, nullptr);
-  const auto hints = [](const ir::Stmt& s) {
-    std::string names;
-    ir::for_each_stmt(s, [&](const ir::Stmt& x) {
-      if (const auto* p = ir::as<ir::Prefetch>(x)) names += p->buffer->name;
-    });
-    return names;
-  };
-  EXPECT_EQ(hints(after.body), "vw");
-  ir::for_each_stmt(outer->body, [&](const ir::Stmt& x) {
-    if (ir::as<ir::For>(x)) {
-      EXPECT_EQ(hints(x), "w");
-    }
-  });
-  expect_same(f, after, {});
-}
-
-TEST(InsertPrefetch, OncePerCacheLineAndForKeptLoopsInARow) {
-  const ir::PrimFunc f = parse(R"(
-    func f(w: f32[8, 4, 16], x: f32[8, 4, 16], y: f32[8, 4, 16]) {
-      for i in 0 +: 8 attrs {prefetch_w = 2} {
-        for p in 0 +: 4 attrs {keep_loop = 1} {
-          x[i, p, ramp(0, 1, 8)] = w[i, p, ramp(0, 1, 8)]
-          x[i, p, ramp(8, 1, 8)] = w[i, p, ramp(8, 1, 8)]
-        }
-        for q in 0 +: 4 attrs {keep_loop = 1} {
-          y[i, q, ramp(0, 1, 8)] = w[i, q, ramp(0, 1, 8)]
-        }
-        for q in 0 +: 2 attrs {keep_loop = 1} {
-          y[i, q, ramp(0, 1, 8)] = w[i, q, ramp(0, 1, 8)]
-        }
-      }
-    })");
-  const ir::PrimFunc after = insert_prefetch(f);
-  std::string hints;
-  ir::for_each_stmt(after.body, [&](const ir::Stmt& s) {
-    if (const auto* p = ir::as<ir::Prefetch>(s)) hints += ir::print(p->indices[1]) + ir::print(p->indices[2]) + " ";
-  });
-  EXPECT_EQ(hints, "p0 q0 ") << ir::print(after);  // the last loop has another range
-  expect_same(f, after, {});
-}
-
-// Eight steps of 4-bit codes: sums of pairs in 16 bits, two steps in each turn of a loop that stays one.
-TEST(SumInI16, KeepsTheOrderOfStepsAndTheResult) {
-  const Target avx2 = Target::parse("x86_64-linux-gnu -mcpu=haswell").value();
-  for (const int rows : {1, 3, 8}) {
-    const std::string n = std::to_string(rows);
-    const ir::PrimFunc f = parse("func f(w: u32[4, 16], x: i32[" + n + ", 8], d: i32[" + n + R"(, 16]) {
-      for s in 0 +: 8 unrolled {
-        for mi in 0 +: )" + n + R"( unrolled {
-          d[mi, ramp(0, 1, 16)] = @dot4_u7s8<i32x16>(d[mi, ramp(0, 1, 16)],
-            reinterpret<i32x16>(w[s // 2, ramp(0, 1, 16)] >> broadcast(cast<u32>(s % 2) * 4u32, 16)
-                                & broadcast(252645135u32, 16)), broadcast(x[mi, s], 16))
-        }
-      }
-    })");
-    const ir::PrimFunc after = sum_in_i16(f, avx2);
-    int kept = 0, wide = 0;
-    ir::for_each_stmt(after.body, [&](const ir::Stmt& s) {
-      const ir::For* loop = ir::as<ir::For>(s);
-      kept += loop && loop->annotations.count(ir::kKeepLoopKey) > 0;
-    });
-    ir::for_each_expr(after.body, [&](const ir::Expr& e) {
-      const ir::Call* c = ir::as<ir::Call>(e);
-      wide += c && c->intrinsic == "dot4_u7s8";
-    });
-    EXPECT_EQ(kept, rows * 2 > 8 ? 2 : 1) << ir::print(after);
-    EXPECT_EQ(wide, 0);
-    expect_same(f, unroll_loops(after), {});
-  }
-}
-
-// What the sums start with comes behind the steps, or, in two parts that are known to fit, into the 16-bit sums.
-TEST(SumInI16, StartsWithTwoParts) {
-  const Target avx2 = Target::parse("x86_64-linux-gnu -mcpu=haswell").value();
-  for (const int rows : {1, 4, 8}) {
-    for (const bool known : {false, true}) {
-      const std::string n = std::to_string(rows);
-      ir::PrimFunc f = parse("func f(w: u32[4, 16], x: i32[" + n + ", 8], z: i16[" + n + ", 2], d: i32[" + n +
-                             R"(, 16]) {
-        for a in 0 +: )" + n +
-                             R"( unrolled {
-          d[a, ramp(0, 1, 16)] = broadcast(cast<i32>(z[a, 0]) + cast<i32>(z[a, 1]), 16)
-        }
-        for s in 0 +: 8 unrolled {
-          for mi in 0 +: )" + n +
-                             R"( unrolled {
-            d[mi, ramp(0, 1, 16)] = @dot4_u7s8<i32x16>(d[mi, ramp(0, 1, 16)],
-              reinterpret<i32x16>(w[s // 2, ramp(0, 1, 16)] >> broadcast(cast<u32>(s % 2) * 4u32, 16)
-                                  & broadcast(252645135u32, 16)), broadcast(x[mi, s], 16))
-          }
-        }
-      })");
-      if (known) f.attrs[ir::kHalvesFitKey] = int64_t{1};
-      const ir::PrimFunc after = sum_in_i16(f, avx2);
-      int words = 0, halves = 0;
-      ir::for_each_expr(after.body, [&](const ir::Expr& e) {
-        words += ir::as<ir::LoadBits>(e) != nullptr;
-        const auto* l = ir::as<ir::Load>(e);
-        halves += l && l->buffer->name == "z";
-      });
-      EXPECT_EQ(words > 0, known) << ir::print(after);
-      EXPECT_EQ(halves > 0, !known) << ir::print(after);
-      Memory memory = random_memory(f, {}, 7);
-      if (known) {  // what the attribute promises: with 8 steps of at most 2 * 15 * 128 they fit
-        for (int64_t i = 0; i < rows * 2; ++i) reinterpret_cast<int16_t*>(memory[2].data())[i] >>= 5;
-      }
-      const ir::PrimFunc plain = unroll_loops(after);
-      EXPECT_EQ(interpret(f, memory, {}), interpret(plain, memory, {})) << ir::print(plain);
-    }
-  }
-}
-
-TEST(SumInI16, LeavesWhatMayOverflowAlone) {
-  const Target avx2 = Target::parse("x86_64-linux-gnu -mcpu=haswell").value();
-  const ir::PrimFunc f = parse(R"(func f(w: u32[8, 16], x: i32[8], d: i32[16]) {
-    for s in 0 +: 8 unrolled {
-      d[ramp(0, 1, 16)] = @dot4_u7s8<i32x16>(d[ramp(0, 1, 16)], reinterpret<i32x16>(w[s, ramp(0, 1, 16)]
-                                             & broadcast(2139062143u32, 16)), broadcast(x[s], 16))
-    }
-  })");
-  EXPECT_EQ(ir::print(sum_in_i16(f, avx2)), ir::print(f));
 }
 
 // 16-bit types on machines with and without instructions for them: all 65536 values, and arithmetic.

@@ -72,7 +72,7 @@ TEST(ChatTemplateTest, TemplatesInTheWildRenderAsJinja2Does) {
   ASSERT_EQ(goldens["templates"].size(), 73u);
   Tally tally;
   for (const auto& [name, results] : goldens["templates"].items()) {
-    auto source = read_file(data_path("templates/jinja/" + name));
+    auto source = read_file(testing::data_file("templates/jinja/" + name));
     MLC_ASSERT_OK(source);
     auto chat = ChatTemplate::from_jinja(*source, Json(goldens["special"]));
     ASSERT_TRUE(chat.has_value()) << name << ": " << chat.error().message;
@@ -108,7 +108,7 @@ TEST(ChatTemplateTest, ArgumentsAsTextRenderLikeObjects) {
     }
     for (const auto& [name, results] : goldens["templates"].items()) {
       if (!results[label].contains("sha256")) continue;
-      auto source = read_file(data_path("templates/jinja/" + name));
+      auto source = read_file(testing::data_file("templates/jinja/" + name));
       MLC_ASSERT_OK(source);
       auto chat = ChatTemplate::from_jinja(*source, Json(goldens["special"]));
       MLC_ASSERT_OK(chat);
@@ -181,14 +181,14 @@ TEST(ChatTemplateTest, NamedTemplatesOfATokenizerConfig) {
 
 TEST(ChatTemplateTest, ModelDirectoriesAndFiles) {
   MLC_SKIP_WITHOUT("models/tinytalk-3m-gptneo-hf");
-  auto chat = ChatTemplate::from_directory(data_path("models/tinytalk-3m-gptneo-hf"));
+  auto chat = ChatTemplate::from_directory(testing::data_file("models/tinytalk-3m-gptneo-hf"));
   MLC_ASSERT_OK(chat);
   EXPECT_EQ(chat->render(OrderedJson::array({user("Hi"), assistant("Yo"), user("?")})).value().text,
             "User: Hi\nBot: Yo<|endoftext|>User: ?\nBot:");
-  auto none = ChatTemplate::from_directory(data_path("models/tinystories-656k-llama"));
+  auto none = ChatTemplate::from_directory(testing::data_file("models/tinystories-656k-llama"));
   ASSERT_FALSE(none.has_value());
   EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
-  auto chatml = ChatTemplate::from_file(data_path("templates/jinja/chatml.jinja"));
+  auto chatml = ChatTemplate::from_file(testing::data_file("templates/jinja/chatml.jinja"));
   MLC_ASSERT_OK(chatml);
   EXPECT_NE(chatml->render(OrderedJson::array({user("Hi")})).value().text.find("<|im_start|>user\nHi<|im_end|>"),
             std::string::npos);
@@ -248,7 +248,7 @@ class MlcTemplateTest : public ::testing::Test {
  protected:
   void SetUp() override {
     MLC_SKIP_WITHOUT("mlc/conv_templates.json");
-    auto all = read_json_file(data_path("mlc/conv_templates.json"));
+    auto all = read_json_file(testing::data_file("mlc/conv_templates.json"));
     MLC_ASSERT_OK(all);
     templates_ = std::move(*all);
   }
@@ -356,7 +356,7 @@ TEST_F(MlcTemplateTest, StopsAndPrefixAreKnown) {
   EXPECT_EQ(chat->stop_strings(), (std::vector<std::string>{"<|im_end|>"}));
   EXPECT_EQ(chat->stop_token_ids(), (std::vector<int32_t>{2}));
   MLC_SKIP_WITHOUT("tokenizers/tinyllama");
-  auto tokenizer = Tokenizer::from_directory(data_path("tokenizers/tinyllama"));
+  auto tokenizer = Tokenizer::from_directory(testing::data_file("tokenizers/tinyllama"));
   MLC_ASSERT_OK(tokenizer);
   RenderedPrompt prompt = render("llama-2", OrderedJson::array({user("Hi")}));
   auto ids = prompt.encode(*tokenizer);

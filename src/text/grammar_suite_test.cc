@@ -213,8 +213,8 @@ std::vector<std::string> files_in(const std::string& dir) {
 class GrammarSuites : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (!path_exists(data_path("tokenizers/llama3"))) return;
-    auto tokenizer = Tokenizer::from_directory(data_path("tokenizers/llama3"));
+    if (!path_exists(testing::data_file("tokenizers/llama3"))) return;
+    auto tokenizer = Tokenizer::from_directory(testing::data_file("tokenizers/llama3"));
     ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
     runner_ = std::make_unique<Runner>(*tokenizer);
   }
@@ -229,7 +229,7 @@ TEST_F(GrammarSuites, MaskBench) {
   MLC_SKIP_WITHOUT("grammar/maskbench");
   MLC_SKIP_WITHOUT("tokenizers/llama3");
   ASSERT_GT(runner_->tokenizer().vocab_size(), 128000);
-  const std::vector<std::string> files = files_in(data_path("grammar/maskbench"));
+  const std::vector<std::string> files = files_in(testing::data_file("grammar/maskbench"));
   ASSERT_FALSE(files.empty());
   Totals totals;
   const size_t step = runs_all() ? 1 : 12;
@@ -247,7 +247,8 @@ TEST_F(GrammarSuites, MaskBench) {
 TEST_F(GrammarSuites, JsonSchemaTestSuite) {
   MLC_SKIP_WITHOUT("grammar/JSON-Schema-Test-Suite");
   MLC_SKIP_WITHOUT("tokenizers/llama3");
-  const std::vector<std::string> files = files_in(data_path("grammar/JSON-Schema-Test-Suite/tests/draft2020-12"));
+  const std::vector<std::string> files =
+      files_in(testing::data_file("grammar/JSON-Schema-Test-Suite/tests/draft2020-12"));
   ASSERT_FALSE(files.empty());
   Totals totals;
   size_t next = 0;

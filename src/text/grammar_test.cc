@@ -364,7 +364,7 @@ class GrammarVocabularies : public ::testing::TestWithParam<const char*> {};
 TEST_P(GrammarVocabularies, JsonThroughEveryKindOfTokenizer) {
   const std::string name = std::string("tokenizers/") + GetParam();
   MLC_SKIP_WITHOUT(name);
-  auto tokenizer = Tokenizer::from_directory(data_path(name));
+  auto tokenizer = Tokenizer::from_directory(testing::data_file(name));
   MLC_ASSERT_OK(tokenizer);
   const TokenIndex index(*tokenizer);
   const std::string schema = R"({"type": "object", "additionalProperties": false, "required": ["first name", "<|end|>"],

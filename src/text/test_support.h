@@ -13,8 +13,6 @@
 
 namespace mlc::text {
 
-inline std::string data_path(const std::string& name) { return testing::data_file(name); }
-
 inline std::string golden_path(const std::string& name) { return testing::source_file("tests/goldens/" + name); }
 
 inline std::vector<std::string> split_on(const std::string& text, const std::string& mark) {
@@ -29,13 +27,13 @@ inline std::vector<std::string> split_on(const std::string& text, const std::str
 
 // The 47 texts that all vocabularies are tested with.
 inline std::vector<std::string> golden_texts() {
-  auto text = read_file(data_path("tokenizers/goldens/ggml-vocab-llama-spm.gguf.inp"));
+  auto text = read_file(testing::data_file("tokenizers/goldens/ggml-vocab-llama-spm.gguf.inp"));
   return text ? split_on(*text, "\n__ggml_vocab_test__\n") : std::vector<std::string>{};
 }
 
-#define MLC_SKIP_WITHOUT(name)                                                                           \
-  if (!path_exists(data_path(name))) {                                                                   \
-    GTEST_SKIP() << data_path(name) << " is not there; MLC_TEST_DATA names the folder of the test data"; \
+#define MLC_SKIP_WITHOUT(name)                                                                                    \
+  if (!path_exists(testing::data_file(name))) {                                                                   \
+    GTEST_SKIP() << testing::data_file(name) << " is not there; MLC_TEST_DATA names the folder of the test data"; \
   }
 
 #define MLC_ASSERT_OK(result) ASSERT_TRUE((result).has_value()) << (result).error().message

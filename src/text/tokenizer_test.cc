@@ -21,7 +21,7 @@ namespace {
 
 using Loader = std::function<Result<Tokenizer>()>;
 
-Result<std::string> file(const std::string& name) { return read_file(data_path("tokenizers/" + name)); }
+Result<std::string> file(const std::string& name) { return read_file(testing::data_file("tokenizers/" + name)); }
 
 Loader json_file(const std::string& name) {
   return [name]() -> Result<Tokenizer> {
@@ -39,7 +39,7 @@ Loader model_file(const std::string& name, Result<std::string> (*convert)(std::s
 }
 
 Loader directory(const std::string& name) {
-  return [name] { return Tokenizer::from_directory(data_path(name)); };
+  return [name] { return Tokenizer::from_directory(testing::data_file(name)); };
 }
 
 // As much of GGUF as a vocabulary file needs: the key-value pairs under tokenizer.ggml.
@@ -126,7 +126,7 @@ Result<Tokenizer> llama2_from_bin() {
 }
 
 Result<Tokenizer> gpt2_from_vocab() {
-  MLC_TRY(Json vocab, read_json_file(data_path("tokenizers/gpt2/encoder.json")));
+  MLC_TRY(Json vocab, read_json_file(testing::data_file("tokenizers/gpt2/encoder.json")));
   MLC_TRY(std::string merges, file("gpt2/vocab.bpe"));
   MLC_TRY(std::string json, tokenizer_from_vocab_and_merges(vocab, merges, nullptr, nullptr));
   return Tokenizer::from_json(json);
@@ -157,7 +157,7 @@ std::vector<Case> cases() {
 
 std::vector<std::vector<int32_t>> golden_ids(const std::string& name) {
   std::vector<std::vector<int32_t>> out;
-  auto text = read_file(data_path("tokenizers/goldens/ggml-vocab-" + name + ".gguf.out"));
+  auto text = read_file(testing::data_file("tokenizers/goldens/ggml-vocab-" + name + ".gguf.out"));
   if (!text) return out;
   for (const std::string& line : split_on(*text, "\n")) {
     std::istringstream in(line);
@@ -239,7 +239,7 @@ TEST(TokenizerTest, MistralModelsEncodeAsSentencePieceDoes) {
 // the same vocabulary.
 TEST(TokenizerTest, AssembledLlama2AgreesWithTinyLlamasJsonOnProse) {
   MLC_SKIP_WITHOUT("corpora/wikitext2_test.txt");
-  auto text = read_file(data_path("corpora/wikitext2_test.txt"));
+  auto text = read_file(testing::data_file("corpora/wikitext2_test.txt"));
   MLC_ASSERT_OK(text);
   std::string part = text->substr(0, text->find('\n', 150000));
   auto want = json_file("tinyllama/tokenizer.json")()->encode(part);
@@ -396,11 +396,11 @@ TEST(TokenizerTest, AddedTokensOfTheConfigAreAdded) {
 
 TEST(TokenizerTest, ModelDirectoriesLoad) {
   MLC_SKIP_WITHOUT("models/stories260K");
-  auto stories = Tokenizer::from_directory(data_path("models/stories260K"));
+  auto stories = Tokenizer::from_directory(testing::data_file("models/stories260K"));
   MLC_ASSERT_OK(stories);
   EXPECT_EQ(stories->vocab_size(), 512);
   // The golden's ids are a text; encoding that text gives them back.
-  auto golden = read_json_file(data_path("models/stories260K/golden_greedy.json"));
+  auto golden = read_json_file(testing::data_file("models/stories260K/golden_greedy.json"));
   MLC_ASSERT_OK(golden);
   auto ids = (*golden)["ids"].get<std::vector<int32_t>>();
   auto text = stories->decode(ids);
@@ -409,7 +409,7 @@ TEST(TokenizerTest, ModelDirectoriesLoad) {
   EXPECT_EQ(stories->encode(*text).value(), ids);
   check_stream(*stories, ids, *text);
 
-  auto tiny = Tokenizer::from_directory(data_path("models/tinystories-656k-llama"));
+  auto tiny = Tokenizer::from_directory(testing::data_file("models/tinystories-656k-llama"));
   MLC_ASSERT_OK(tiny);
   EXPECT_EQ(tiny->bos_id(), 1);
   EXPECT_EQ(tiny->eos_id(), 2);
@@ -441,7 +441,7 @@ TEST(TokenizerTest, AddedWhitespaceTokensTakeTheirRuns) {
 // This published file has its no-break spaces turned into spaces, so that some merges name three tokens.
 TEST(TokenizerTest, ADamagedJsonBesideAModelFileSaysWhatToDo) {
   MLC_SKIP_WITHOUT("tokenizers/llama2");
-  auto tokenizer = Tokenizer::from_directory(data_path("tokenizers/llama2"));
+  auto tokenizer = Tokenizer::from_directory(testing::data_file("tokenizers/llama2"));
   ASSERT_FALSE(tokenizer.has_value());
   EXPECT_EQ(tokenizer.error().code, ErrorCode::kCorrupt);
   EXPECT_NE(tokenizer.error().message.find("Merges text file invalid"), std::string::npos) << tokenizer.error().message;

@@ -219,7 +219,7 @@ void check_published(const std::string& dir, const std::string& golden_path) {
 
 TEST(PublishedModel, TinyStories656K) {
   const std::string dir = testing::data_file("models/tinystories-656k-llama");
-  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not here: " << dir;
+  if (!path_exists(dir)) GTEST_SKIP() << dir << " is not there (set MLC_TEST_DATA)";
   check_published(dir, dir + "/golden_greedy.json");
 }
 
@@ -300,7 +300,7 @@ TEST(DemoModel, PerplexityWithIntegerActivations) {
 
 TEST(PublishedModel, Stories260KFromLlama2c) {
   const std::string dir = testing::data_file("models/stories260K");
-  if (!path_exists(dir)) GTEST_SKIP() << "the shared test data is not here: " << dir;
+  if (!path_exists(dir)) GTEST_SKIP() << dir << " is not there (set MLC_TEST_DATA)";
   auto tmp = TempDir::create();
   ASSERT_TRUE(tmp.has_value());
   const std::string out = tmp->file("hf");

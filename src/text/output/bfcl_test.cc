@@ -57,8 +57,8 @@ std::vector<OrderedJson> read_lines(const std::string& path) {
 }
 
 std::vector<BfclCase> read_cases(const std::string& name) {
-  const auto questions = read_lines(data_path("api/bfcl/BFCL_v4_" + name + ".json"));
-  const auto answers = read_lines(data_path("api/bfcl/possible_answer/BFCL_v4_" + name + ".json"));
+  const auto questions = read_lines(testing::data_file("api/bfcl/BFCL_v4_" + name + ".json"));
+  const auto answers = read_lines(testing::data_file("api/bfcl/possible_answer/BFCL_v4_" + name + ".json"));
   std::vector<BfclCase> cases;
   for (size_t i = 0; i < questions.size(); ++i) {
     BfclCase c{questions[i]["id"].get<std::string>(), OrderedJson::array(), {}};
@@ -167,7 +167,7 @@ TEST(BfclTest, CallsOfAllFormatsComeBack) {
 TEST(BfclTest, TextWithoutCallsStaysAsItIs) {
   MLC_SKIP_WITHOUT("api/bfcl");
   std::mt19937 random(4);
-  for (const OrderedJson& line : read_lines(data_path("api/bfcl/BFCL_v4_irrelevance.json"))) {
+  for (const OrderedJson& line : read_lines(testing::data_file("api/bfcl/BFCL_v4_irrelevance.json"))) {
     OrderedJson tools = OrderedJson::array();
     for (const OrderedJson& f : line["function"]) tools.push_back({{"type", "function"}, {"function", f}});
     const std::string text = line["question"][0][0]["content"].get<std::string>();
@@ -185,7 +185,8 @@ TEST(BfclTest, PythonCallsOfConversationsComeBack) {
   std::mt19937 random(5);
   const ToolFormat& format = *find_tool_format("pythonic");
   size_t calls = 0;
-  for (const OrderedJson& line : read_lines(data_path("api/bfcl/possible_answer/BFCL_v4_multi_turn_base.json"))) {
+  for (const OrderedJson& line :
+       read_lines(testing::data_file("api/bfcl/possible_answer/BFCL_v4_multi_turn_base.json"))) {
     for (const OrderedJson& turn : line["ground_truth"]) {
       OrderedJson tools = OrderedJson::array();
       std::string text;

@@ -303,7 +303,7 @@ TEST(CallGrammar, RandomTextsAreCallsThatFitInEveryFormat) {
 TEST(CallGrammar, RandomTextsFitWithLargeVocabularies) {
   for (const char* name : {"tokenizers/qwen3", "tokenizers/llama3", "tokenizers/phi3"}) {
     MLC_SKIP_WITHOUT(name);
-    const auto tokenizer = Tokenizer::from_directory(data_path(name));
+    const auto tokenizer = Tokenizer::from_directory(testing::data_file(name));
     MLC_ASSERT_OK(tokenizer);
     for (const ToolFormat& format : tool_formats()) {
       SCOPED_TRACE(std::string(name) + " " + std::string(format.name));

@@ -464,7 +464,7 @@ TEST(ToolFormatTest, TemplatesInTheWildSayWhatTheirModelsWrite) {
       {"zephyr", {"json", ""}},
   };
   for (const auto& [name, formats] : kExpected) {
-    auto source = read_file(data_path(std::string("templates/jinja/") + name + ".jinja"));
+    auto source = read_file(testing::data_file(std::string("templates/jinja/") + name + ".jinja"));
     MLC_ASSERT_OK(source);
     const OutputFormat found = detect_formats(*source);
     EXPECT_EQ(found.tools->name, formats.first) << name;

@@ -1,3 +1,4 @@
+// A program without the compiler: none of its commands.
 #include "tools/command.h"
 
 namespace mlc::tools {
