@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PROMPT ?=
-PLATFORMS ?= linux aarch64
+PLATFORMS ?= linux aarch64 windows
 MODEL ?= models/demo
 SUITE ?= scripts/bench/main.json
 RUNS ?= 5
@@ -130,7 +130,7 @@ soak: build ## An hour of mixed random load on one server; its memory must stay 
 fuzz: ## Fuzz what reads strangers' bytes; FUZZ_SECONDS per target (slow)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
-test-platforms: ## The program without LLVM, here and for 64-bit ARM: unit tests and chats, under qemu (slow)
+test-platforms: ## The program without LLVM here, for 64-bit ARM and Windows: unit tests and chats, under qemu and Wine (slow)
 	@scripts/test_platforms.sh $(PLATFORMS)
 
 test-images: ## Build the images with buildah, every stage from source, and run them (root; slow)

@@ -3,8 +3,10 @@
 #   src/<folder>/**/*.cc       -> library mlc_<folder>
 #   src/<folder>/**/*_test.cc  -> program test_<folder>, registered with CTest
 #
-# Of src/<folder>/compiler/ and src/<folder>/no_compiler/ one is left out, as MLC_COMPILER says.
-# MLC_COMPILER_SOURCES_<folder>: what else needs the compiler, a regular expression.
+# Files called *_windows.cc are for Windows, *_posix.cc and *_elf.cc for other systems.
+# Of src/<folder>/compiler/ and src/<folder>/no_compiler/ one is left out, as MLC_COMPILER says, and of src/<folder>/hub/
+# and src/<folder>/no_hub/, as MLC_HUB says. MLC_COMPILER_SOURCES_<folder>: what else needs the compiler, a regular
+# expression.
 #
 # A folder may have its own CMakeLists.txt: it is included after the library exists (target mlc_<folder>), to add
 # external packages; or before it, as src/<folder>/library.cmake, to replace the library altogether.
@@ -33,6 +35,9 @@ function(mlc_compile_options target)
   set(scope PUBLIC)
   if(type STREQUAL "EXECUTABLE")
     set(scope PRIVATE)
+    if(WIN32)
+      target_sources(${target} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/windows/utf8.rc")
+    endif()
   endif()
   target_include_directories(${target} ${scope} "${CMAKE_SOURCE_DIR}/src" "${CMAKE_BINARY_DIR}/generated")
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -fvisibility=hidden>)
@@ -83,6 +88,16 @@ function(mlc_add_folder folder)
       list(FILTER sources EXCLUDE REGEX "${MLC_COMPILER_SOURCES_${folder}}")
     endif()
   endif()
+  if(MLC_HUB)
+    list(FILTER sources EXCLUDE REGEX "^${dir}/no_hub/")
+  else()
+    list(FILTER sources EXCLUDE REGEX "^${dir}/hub/")
+  endif()
+  if(WIN32)
+    list(FILTER sources EXCLUDE REGEX "_(posix|elf)(_test)?\\.cc$")
+  else()
+    list(FILTER sources EXCLUDE REGEX "_windows(_test)?\\.cc$")
+  endif()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -97,7 +112,7 @@ function(mlc_add_folder folder)
     target_include_directories(${lib} INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_BINARY_DIR}/generated")
   endif()
   foreach(dep IN LISTS MLC_LAYER_${folder})
-    if(dep IN_LIST MLC_FOLDERS)  # MLC_COMPILER=OFF leaves some out
+    if(dep IN_LIST MLC_FOLDERS)  # MLC_COMPILER and MLC_HUB leave some out
       target_link_libraries(${lib} ${scope} mlc_${dep})
     endif()
   endforeach()

@@ -46,6 +46,13 @@ function(mlc_llvm_left_out output)
     endif()
   endforeach()
   string(APPEND text "}\n")
+  # LLD's COFF driver merges manifests by libxml2; compiled models have none.
+  string(PREPEND text "#include <llvm/Support/MemoryBuffer.h>\n#include <llvm/WindowsManifest/WindowsManifestMerger.h>\n")
+  string(APPEND text "namespace llvm::windows_manifest {\nclass WindowsManifestMerger::WindowsManifestMergerImpl {};\n"
+    "WindowsManifestMerger::WindowsManifestMerger() = default;\nWindowsManifestMerger::~WindowsManifestMerger() = default;\n"
+    "Error WindowsManifestMerger::merge(MemoryBufferRef) { return Error::success(); }\n"
+    "std::unique_ptr<MemoryBuffer> WindowsManifestMerger::getMergedManifest() { return nullptr; }\n"
+    "bool isAvailable() { return false; }\n}\n")
   if(TARGET Polly)
     string(APPEND text "llvm::PassPluginLibraryInfo getPollyPluginInfo();\nllvm::PassPluginLibraryInfo "
       "getPollyPluginInfo() {\n  return {LLVM_PLUGIN_API_VERSION, \"Polly\", \"\", [](llvm::PassBuilder&) {}};\n}\n")

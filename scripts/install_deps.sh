@@ -7,6 +7,7 @@
 #   scripts/install_deps.sh wheel     the build's, and what makes the wheel of it
 #   scripts/install_deps.sh fuzz      the build's, and Clang with libFuzzer
 #   scripts/install_deps.sh aarch64   the build's, and what cross-builds for ARM and runs it
+#   scripts/install_deps.sh windows   the build's, and what cross-builds for Windows and runs it
 set -euo pipefail
 
 build=(make cmake ninja-build g++ ccache pkg-config git python3 ca-certificates
@@ -28,6 +29,7 @@ fi
 [ "${1:-build}" = wheel ] && wanted+=(lld-19 python3-venv xz-utils)
 [ "${1:-build}" = fuzz ] && wanted+=(clang-19 libclang-rt-19-dev)
 [ "${1:-build}" = aarch64 ] && wanted+=(g++-aarch64-linux-gnu qemu-user-static mmdebstrap rust-web-src file)
+[ "${1:-build}" = windows ] && wanted+=(g++-mingw-w64-x86-64-posix wine64 rust-web-src googletest dpkg-dev perl file)
 
 missing=()
 for p in "${wanted[@]}"; do

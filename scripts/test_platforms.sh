@@ -6,6 +6,7 @@
 #   scripts/test_platforms.sh linux        this machine: the program without the compiler needs no LLVM (its unit tests
 #                                          are those of `make test`)
 #   scripts/test_platforms.sh aarch64      64-bit ARM Linux, under qemu's user emulation
+#   scripts/test_platforms.sh windows      64-bit Windows, under Wine
 #
 # Exits 1 if anything failed. docs/platforms.md says what this proves and what it does not.
 set -euo pipefail
@@ -20,20 +21,26 @@ settings() {
   folders=(base target artifact quant weights model runtime text engine protocol serve)
   case $1 in
     linux)
-      preset=serve triple=$(uname -m)-linux-gnu
+      preset=serve triple=$(uname -m)-linux-gnu exe="" suffix=.so
       run=(env)
       deps=true
       folders=()
       unset MLC_TEST_CC
       ;;
     aarch64)
-      triple=aarch64-linux-gnu
+      triple=aarch64-linux-gnu exe="" suffix=.so
       run=(qemu-aarch64-static -L build/aarch64-sysroot)
       deps=scripts/platforms/aarch64_sysroot.sh
       export MLC_TEST_CC=aarch64-linux-gnu-gcc
       ;;
+    windows)
+      triple=x86_64-windows-gnu exe=.exe suffix=.dll
+      run=(scripts/platforms/wine.sh)
+      deps=scripts/platforms/windows_deps.sh
+      unset MLC_TEST_CC
+      ;;
     *)
-      echo "error: found \"$1\", expected linux or aarch64" >&2
+      echo "error: found \"$1\", expected linux, aarch64 or windows" >&2
       exit 2
       ;;
   esac
@@ -46,7 +53,7 @@ run_unit_tests() {
   local folder log
   for folder in "${folders[@]}"; do
     log=build/$preset/test_$folder.log
-    if ! timeout 1500 "${run[@]}" "build/$preset/test_$folder" >"$log" 2>&1 && [ "$(count 'FAILED ' "$log")" = 0 ]; then
+    if ! timeout 1500 "${run[@]}" "build/$preset/test_$folder$exe" >"$log" 2>&1 && [ "$(count 'FAILED ' "$log")" = 0 ]; then
       failed=$((failed + 1)) # it crashed or hung: there is no summary
       printf '%s: test_%s ended early\n' "$platform" "$folder"
     fi
@@ -61,8 +68,8 @@ run_unit_tests() {
 
 # Without the compiler its commands are not offered, and nothing of LLVM is linked.
 check_commands() {
-  local program=build/$preset/bin/mlc_llm help
-  help=$("${run[@]}" "$program" --help)
+  local program=build/$preset/bin/mlc_llm$exe help
+  help=$("${run[@]}" "$program" --help | tr -d '\r')
   if grep -qE '^ +serve ' <<<"$help" && ! grep -qE '^ +(compile|tune|opt|bench) ' <<<"$help" &&
     ! grep -qaE 'libLLVM|LLVMInitialize' "$program"; then
     passed=$((passed + 1))
@@ -76,12 +83,12 @@ check_commands() {
 run_chats() {
   local scheme library answer
   for scheme in "${schemes[@]}"; do
-    library=build/$preset/demo-$scheme.so
+    library=build/$preset/demo-$scheme$suffix
     build/release/bin/mlc_llm compile models/demo --quantization "$scheme" --host "$triple" -o "$library"
     local flags=(chat models/demo --quantization "$scheme" --temperature 0 --max-tokens 40 --prompt "$prompt")
     expected=$(build/release/bin/mlc_llm "${flags[@]}" --mcpu x86-64 2>/dev/null)
-    answer=$(MLC_LLM_HOME=build/$preset/home timeout 600 "${run[@]}" "build/$preset/bin/mlc_llm" "${flags[@]}" \
-      --model-lib "$library" 2>"build/$preset/chat.log") || true
+    answer=$(MLC_LLM_HOME=build/$preset/home timeout 600 "${run[@]}" "build/$preset/bin/mlc_llm$exe" "${flags[@]}" \
+      --model-lib "$library" 2>"build/$preset/chat.log" | tr -d '\r') || true
     printf '%s: chat, %s, %s: %s\n' "$platform" "$scheme" "$(file -b "$library" | cut -c1-60)" "$answer"
     if [ -n "$answer" ] && [ "$answer" = "$expected" ]; then
       passed=$((passed + 1))
@@ -97,8 +104,8 @@ run_chats() {
 run_server() {
   local scheme=${schemes[-1]} port answer server
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  MLC_LLM_HOME=build/$preset/home "${run[@]}" "build/$preset/bin/mlc_llm" serve models/demo --quantization "$scheme" \
-    --model-lib "build/$preset/demo-$scheme.so" --host 127.0.0.1 --port "$port" >"build/$preset/serve.log" 2>&1 &
+  MLC_LLM_HOME=build/$preset/home "${run[@]}" "build/$preset/bin/mlc_llm$exe" serve models/demo --quantization "$scheme" \
+    --model-lib "build/$preset/demo-$scheme$suffix" --host 127.0.0.1 --port "$port" >"build/$preset/serve.log" 2>&1 &
   server=$!
   answer=$(python3 scripts/platforms/ask_server.py "$port" demo "$prompt") || true
   kill "$server" 2>/dev/null || true
@@ -127,7 +134,7 @@ test_platform() {
   all_failed=$((all_failed + failed))
 }
 
-[ $# -gt 0 ] || set -- linux aarch64
+[ $# -gt 0 ] || set -- linux aarch64 windows
 summary=() all_failed=0
 for name in "$@"; do test_platform "$name"; done
 printf '%s\n' "${summary[@]}"

@@ -33,11 +33,58 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message.clone()).with_source(Raised(message)))
 }
 
+#[cfg(not(windows))]
+use libc::strftime as c_strftime;
+
+#[cfg(not(windows))]
+unsafe fn local_time(time: &libc::time_t, parts: &mut libc::tm) -> bool {
+    !libc::localtime_r(time, parts).is_null()
+}
+
+#[cfg(not(windows))]
+fn unknown_conversion(_format: &str) -> Option<char> {
+    None
+}
+
+#[cfg(windows)]
+extern "C" {
+    #[link_name = "strftime"]
+    fn c_strftime(
+        out: *mut libc::c_char,
+        size: libc::size_t,
+        format: *const libc::c_char,
+        parts: *const libc::tm,
+    ) -> libc::size_t;
+}
+
+#[cfg(windows)]
+unsafe fn local_time(time: &libc::time_t, parts: &mut libc::tm) -> bool {
+    libc::localtime_s(parts, time) == 0
+}
+
+/// Windows' C library ends the program over a conversion that it does not know.
+#[cfg(windows)]
+fn unknown_conversion(format: &str) -> Option<char> {
+    let mut rest = format.chars();
+    while let Some(c) = rest.next() {
+        if c == '%' {
+            let conversion = rest.next().unwrap_or('%');
+            if !"aAbBcdHIjmMpSUwWxXyYZ%".contains(conversion) {
+                return Some(conversion);
+            }
+        }
+    }
+    None
+}
+
 /// `datetime.now().strftime(format)`, in the C library's words, as CPython does it.
 fn strftime(seconds: i64, format: &str) -> Result<String, Error> {
     let bad = |what: &str| Error::new(ErrorKind::InvalidOperation, format!("strftime_now: {what}"));
     if format.is_empty() {
         return Ok(String::new());
+    }
+    if let Some(c) = unknown_conversion(format) {
+        return Err(bad(&format!("this system does not know %{c}")));
     }
     // The trailing mark tells an empty result from a full buffer.
     let format = CString::new(format.to_string() + "|").map_err(|_| bad("the format holds a NUL"))?;
@@ -45,10 +92,10 @@ fn strftime(seconds: i64, format: &str) -> Result<String, Error> {
     let used = unsafe {
         let time = seconds as libc::time_t;
         let mut parts: libc::tm = std::mem::zeroed();
-        if libc::localtime_r(&time, &mut parts).is_null() {
+        if !local_time(&time, &mut parts) {
             return Err(bad("the time is out of range"));
         }
-        libc::strftime(buffer.as_mut_ptr().cast(), buffer.len(), format.as_ptr(), &parts)
+        c_strftime(buffer.as_mut_ptr().cast(), buffer.len(), format.as_ptr(), &parts)
     };
     if used == 0 {
         return Err(bad("the format is too long"));

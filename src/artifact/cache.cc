@@ -2,26 +2,20 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <utime.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/knobs.h"
+#include "base/os.h"
 
 namespace mlc::artifact {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string env(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
 
 std::string short_key(const std::string& text) { return sha256_hex(text).substr(0, 32); }
 
@@ -60,9 +54,7 @@ std::vector<fs::path> downloads(const std::string& root) {
 
 std::string Cache::default_root() {
   if (std::string home = knob("MLC_LLM_HOME"); !home.empty()) return home;
-  if (std::string xdg = env("XDG_CACHE_HOME"); !xdg.empty()) return join_path(xdg, "mlc_llm");
-  if (std::string home = env("HOME"); !home.empty()) return join_path(home, ".cache/mlc_llm");
-  return "/var/tmp/mlc_llm";
+  return join_path(os::user_cache_root(), "mlc_llm");
 }
 
 Result<Cache> Cache::open() {
@@ -84,13 +76,17 @@ std::string Cache::model_path(const std::string& key) const {
 std::string Cache::packed_dir() const { return join_path(root_, "packed"); }
 std::string Cache::lock_path(const std::string& key) const { return join_path(root_, "locks/" + key + ".lock"); }
 
-void Cache::touch(const std::string& path) { ::utime(path.c_str(), nullptr); }
+void Cache::touch(const std::string& path) {
+  std::error_code ignored;
+  fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
+}
 
 Result<std::vector<CacheEntry>> Cache::list() const {
   std::vector<CacheEntry> entries;
   const auto add = [&](const char* kind, const fs::path& path) {
     struct stat st;
-    if (::stat(path.c_str(), &st) == 0) entries.push_back({kind, path.string(), tree_bytes(path), st.st_mtime});
+    const std::string name = path.string();  // its characters are wide on Windows
+    if (::stat(name.c_str(), &st) == 0) entries.push_back({kind, name, tree_bytes(path), st.st_mtime});
   };
   for (const Kind& kind : kKinds) {
     std::error_code ec;
@@ -125,10 +121,8 @@ Result<std::string> content_key(const Cache& cache, const std::string& dir) {
   std::error_code ec;
   std::vector<std::string> lines;
   for (const auto& item : fs::directory_iterator(dir, ec)) {
-    struct stat st;
-    if (::stat(item.path().c_str(), &st) != 0 || !S_ISREG(st.st_mode)) continue;
-    lines.push_back(fmt::format("{} {} {} {}.{}\n", item.path().filename().string(), st.st_size, st.st_ino,
-                                st.st_mtim.tv_sec, st.st_mtim.tv_nsec));
+    const std::string file = os::file_state(item.path().string());
+    if (!file.empty()) lines.push_back(item.path().filename().string() + " " + file + "\n");
   }
   if (ec) return error(ErrorCode::kNotFound, "cannot read the directory {}: {}", dir, ec.message());
   std::sort(lines.begin(), lines.end());

@@ -1,7 +1,6 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,27 +11,26 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/os.h"
+
 namespace mlc {
 namespace fs = std::filesystem;
 namespace {
 
+bool disk_is_full(int code) {
+#ifdef EDQUOT
+  if (code == EDQUOT) return true;
+#endif
+  return code == ENOSPC;
+}
+
 Error os_error(int code, const std::string& path, const char* doing) {
   if (code == ENOENT) return error(ErrorCode::kNotFound, "{}: no such file or directory", path);
-  if (code == ENOSPC || code == EDQUOT) {
+  if (disk_is_full(code)) {
     return error(ErrorCode::kIo, "{}: the disk is full while {}; free some space or choose another directory", path,
                  doing);
   }
   return error(ErrorCode::kIo, "{}: {} failed: {}", path, doing, std::strerror(code));
-}
-
-// The umask can only be read by setting it, so that is done once.
-mode_t process_umask() {
-  static const mode_t mask = [] {
-    const mode_t current = ::umask(0);
-    ::umask(current);
-    return current;
-  }();
-  return mask;
 }
 
 std::string parent_of(const std::string& path) {
@@ -40,10 +38,10 @@ std::string parent_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
-Result<int> open_retry(const std::string& path, int flags, mode_t mode, const char* doing) {
+Result<int> open_retry(const std::string& path, int flags, int mode, const char* doing) {
   int fd;
   do {
-    fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+    fd = os::open_file(path, flags, mode);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) return os_error(errno, path, doing);
   return fd;
@@ -102,7 +100,7 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 std::string join_path(std::string_view dir, std::string_view name) {
-  if (dir.empty() || (!name.empty() && name[0] == '/')) return std::string(name);
+  if (dir.empty() || fs::path(name).is_absolute()) return std::string(name);
   std::string path(dir);
   if (path.back() != '/') path += '/';
   return path.append(name);
@@ -166,7 +164,7 @@ Result<void> FileWriter::close() {
   MLC_CHECK(fd_ >= 0, "close of closed file {}", path_);
   // Some file systems report a full disk only here. EINVAL and EROFS: the file is something that cannot be synced.
   int code = 0;
-  if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) code = errno;
+  if (os::sync_file(fd_) != 0 && errno != EINVAL && errno != EROFS) code = errno;
   if (::close(std::exchange(fd_, -1)) != 0 && code == 0 && errno != EINTR) code = errno;
   if (code != 0) {
     if (!keep_) ::unlink(path_.c_str());
@@ -177,12 +175,11 @@ Result<void> FileWriter::close() {
 
 namespace {
 
-// A sibling of `path` that nobody else uses, made with the permissions that the umask allows.
+// A sibling of `path` that nobody else uses.
 Result<FileWriter> create_temporary(const std::string& path, std::string* name) {
   std::string pattern = path + ".tmp-XXXXXX";
-  const int fd = ::mkstemp(pattern.data());
+  const int fd = os::make_temp_file(pattern);
   if (fd < 0) return os_error(errno, path, "creating");
-  ::fchmod(fd, 0666 & ~process_umask());
   ::close(fd);
   *name = pattern;
   return FileWriter::create(pattern);
@@ -236,14 +233,13 @@ Result<void> copy_file_atomic(const std::string& from, const std::string& to) {
 }
 
 Result<void> rename_path(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return os_error(errno, to, "renaming into place");
+  if (os::rename_over(from, to) != 0) return os_error(errno, to, "renaming into place");
   return {};
 }
 
 Result<void> sync_directory(const std::string& dir) {
-  MLC_TRY(int fd, open_retry(dir, O_RDONLY | O_DIRECTORY, 0, "opening"));
-  ::fsync(fd);  // best effort: not every file system can
-  ::close(fd);
+  if (!is_directory(dir)) return os_error(ENOENT, dir, "opening");
+  os::sync_directory(dir);
   return {};
 }
 
@@ -256,24 +252,23 @@ Result<void> remove_all(const std::string& path) {
 
 namespace {
 
-Result<std::string> make_temp_dir(std::string pattern) {
-  if (::mkdtemp(pattern.data()) == nullptr) return os_error(errno, pattern, "creating a temporary directory");
+Result<std::string> make_temp_dir(std::string pattern, bool open_to_others) {
+  if (os::make_temp_dir(pattern, open_to_others) != 0)
+    return os_error(errno, pattern, "creating a temporary directory");
   return pattern;
 }
 
 }  // namespace
 
 Result<TempDir> TempDir::create() {
-  const char* base = std::getenv("TMPDIR");
-  MLC_TRY(std::string path, make_temp_dir(join_path(base != nullptr && *base != 0 ? base : "/tmp", "mlc-XXXXXX")));
+  MLC_TRY(std::string path, make_temp_dir(join_path(os::temp_root(), "mlc-XXXXXX"), false));
   return TempDir(path);
 }
 
 Result<TempDir> TempDir::create_beside(const std::string& path) {
   std::string base = path;
   while (base.size() > 1 && base.back() == '/') base.pop_back();
-  MLC_TRY(std::string made, make_temp_dir(base + ".tmp-XXXXXX"));
-  ::chmod(made.c_str(), 0777 & ~process_umask());  // mkdtemp makes it private; this one will be like any other
+  MLC_TRY(std::string made, make_temp_dir(base + ".tmp-XXXXXX", true));
   return TempDir(made);
 }
 
@@ -294,7 +289,7 @@ std::string TempDir::release() { return std::exchange(path_, {}); }
 Result<std::optional<FileLock>> FileLock::try_acquire(const std::string& path) {
   MLC_TRY(int fd, open_retry(path, O_RDWR | O_CREAT, 0666, "opening the lock"));
   FileLock lock(fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return std::optional<FileLock>(std::move(lock));
+  if (os::lock_file(fd, false) == 0) return std::optional<FileLock>(std::move(lock));
   if (errno == EWOULDBLOCK) return std::optional<FileLock>();
   return os_error(errno, path, "locking");
 }
@@ -302,7 +297,7 @@ Result<std::optional<FileLock>> FileLock::try_acquire(const std::string& path) {
 Result<FileLock> FileLock::acquire(const std::string& path) {
   MLC_TRY(int fd, open_retry(path, O_RDWR | O_CREAT, 0666, "opening the lock"));
   FileLock lock(fd);
-  while (::flock(fd, LOCK_EX) != 0) {
+  while (os::lock_file(fd, true) != 0) {
     if (errno != EINTR) return os_error(errno, path, "locking");
   }
   return lock;

@@ -72,7 +72,7 @@ Result<void> remove_all(const std::string& path);
 // A fresh directory that is removed, with everything in it, when the object dies.
 class TempDir {
  public:
-  // In $TMPDIR, else /tmp.
+  // In $TMPDIR, else /tmp; %TEMP% on Windows.
   static Result<TempDir> create();
   // Next to `path` (same file system, so that its contents can be renamed into place): "<path>.tmp-XXXXXX".
   static Result<TempDir> create_beside(const std::string& path);

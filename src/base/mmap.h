@@ -45,4 +45,31 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// A new file of a known size, written through a mapping, that appears under its name when it is finished. Its space is
+// reserved when it is made, so that a full disk is an error there and not a fault later.
+//
+//   MLC_TRY(auto out, MappedOutput::create("weights.bin", bytes));
+//   fill(out->data());
+//   MLC_TRY_VOID(out->finish());   // without it nothing is left
+class MappedOutput {
+ public:
+  static Result<std::unique_ptr<MappedOutput>> create(const std::string& path, size_t size);
+  ~MappedOutput();
+  MappedOutput(const MappedOutput&) = delete;
+  MappedOutput& operator=(const MappedOutput&) = delete;
+
+  std::byte* data() { return data_; }
+  size_t size() const { return size_; }
+  // No fsync: whoever reads it later must be able to tell that it is whole.
+  Result<void> finish();
+
+ private:
+  MappedOutput(std::string path, size_t size) : path_(std::move(path)), size_(size) {}
+  void unmap();
+  std::string path_, temp_path_;
+  size_t size_ = 0;
+  int fd_ = -1;
+  std::byte* data_ = nullptr;
+};
+
 }  // namespace mlc

@@ -11,6 +11,7 @@
 #include "base/cpu_count.h"
 #include "base/file.h"
 #include "base/knobs.h"
+#include "base/test_env.h"
 
 namespace mlc {
 namespace {
@@ -107,11 +108,11 @@ TEST(CpuCount, ReadsQuotas) {
 }
 
 TEST(Knobs, ValuesAndDocument) {
-  setenv("MLC_THREADS", "3", 1);
+  set_env("MLC_THREADS", "3");
   EXPECT_EQ(default_num_threads(), 3);
-  setenv("MLC_THREADS", "three", 1);
+  set_env("MLC_THREADS", "three");
   EXPECT_EQ(default_num_threads(), this_placement().default_workers);
-  unsetenv("MLC_THREADS");
+  set_env("MLC_THREADS", "");
   const std::string path = testing::source_file("docs/knobs.md");
   if (knob_bool("MLC_UPDATE_GOLDENS")) {
     ASSERT_TRUE(write_file_atomic(path, knobs_markdown()));

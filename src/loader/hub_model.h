@@ -2,6 +2,8 @@
 //
 //   MLC_TRY(std::string dir, local_model("HF://Qwen/Qwen2-0.5B", Weights::kNeeded));   // downloads it, or finds it
 //   MLC_TRY(std::string dir, local_model("models/demo", Weights::kNeeded));            // "models/demo"
+//
+// A build without downloads (MLC_HUB=OFF) has loader/no_hub/ in place of loader/hub/: names of hubs are refused there.
 #pragma once
 
 #include <string>
@@ -16,7 +18,6 @@ enum class Weights { kNeeded, kNotNeeded };
 Result<std::string> local_model(const std::string& model, Weights weights);
 
 // How --help says it.
-inline constexpr const char* kModelHelp =
-    "Hugging Face directory, MLC model directory, or HF://USER/REPO[@REVISION], which is downloaded";
+extern const char* const kModelHelp;
 
 }  // namespace mlc::loader

@@ -1,9 +1,6 @@
 #include "model/convert.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <csignal>
@@ -16,6 +13,12 @@
 #include "weights/mlc_shards.h"
 #include "weights/open.h"
 #include "weights/safetensors.h"
+
+#ifndef _WIN32
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 namespace mlc::model {
 namespace {
@@ -180,6 +183,7 @@ TEST(Convert, UnusedTensorsAreListed) {
   EXPECT_NE(report->warnings[0].find("\"vision.patch.weight\""), std::string::npos);
 }
 
+#ifndef _WIN32  // has no limit on the size of files
 TEST(Convert, AWriteThatFailsHalfWayLeavesNothing) {
   auto tmp = TempDir::create();
   const ModelConfig config = small();
@@ -203,6 +207,7 @@ TEST(Convert, AWriteThatFailsHalfWayLeavesNothing) {
   EXPECT_NE(read_file(message)->find("params_shard_0.bin: writing failed"), std::string::npos) << *read_file(message);
   EXPECT_FALSE(path_exists(out));
 }
+#endif
 
 TEST(Synthetic, ModelsHaveTheStoredTensorsOfTheirScheme) {
   for (const char* architecture : {"LlamaForCausalLM", "Qwen2ForCausalLM"}) {

@@ -1,7 +1,5 @@
 #include "runtime/module.h"
 
-#include <dlfcn.h>
-
 #include <set>
 
 #include "base/check.h"
@@ -28,7 +26,7 @@ std::set<std::string> kernel_names(const artifact::Artifact& a) {
 Result<std::shared_ptr<const Module>> Module::load(const std::string& path) {
   MLC_SPAN("runtime.load_module");
   MLC_TRY(std::shared_ptr<void> library, open_library(path));
-  auto symbol = [&](const char* name) { return ::dlsym(library.get(), name); };
+  auto symbol = [&](const char* name) { return find_symbol(library.get(), name); };
   const void* json = symbol(artifact::kJsonSymbol);
   const void* size = symbol(artifact::kJsonSizeSymbol);
   if (json == nullptr || size == nullptr) {

@@ -1,17 +1,9 @@
 #include "runtime/packed_file.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/check.h"
-#include "base/file.h"
 #include "base/hash.h"
 
 namespace mlc::runtime {
@@ -120,37 +112,15 @@ Result<std::shared_ptr<MappedFile>> open_packed_file(const std::string& path, co
 }
 
 Result<std::unique_ptr<PackedWriter>> PackedWriter::create(const std::string& path, const PackedLayout& layout) {
-  std::unique_ptr<PackedWriter> w(new PackedWriter(path, layout));
-  std::string name = path + ".tmp-XXXXXX";
-  w->fd_ = ::mkostemp(name.data(), O_CLOEXEC);
-  if (w->fd_ < 0) return error(ErrorCode::kIo, "{}: cannot create it: {}", path, std::strerror(errno));
-  w->temp_path_ = name;
-  const auto size = static_cast<size_t>(layout.file_bytes);
-  if (const int code = ::posix_fallocate(w->fd_, 0, static_cast<off_t>(size)); code != 0) {
-    return error(ErrorCode::kIo, "{}: cannot reserve {} MiB: {}", path, size >> 20, std::strerror(code));
-  }
-  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd_, 0);
-  if (data == MAP_FAILED) return error(ErrorCode::kIo, "{}: cannot map it: {}", path, std::strerror(errno));
-  w->data_ = static_cast<std::byte*>(data);
-  return w;
+  MLC_TRY(auto file, MappedOutput::create(path, static_cast<size_t>(layout.file_bytes)));
+  return std::unique_ptr<PackedWriter>(new PackedWriter(std::move(file), layout));
 }
 
-PackedWriter::~PackedWriter() {
-  if (data_ != nullptr) ::munmap(data_, static_cast<size_t>(layout_.file_bytes));
-  if (fd_ >= 0) ::close(fd_);
-  if (!temp_path_.empty()) ::unlink(temp_path_.c_str());
-}
-
-// No fsync: after a crash the checksums tell, and the file is made again.
+// After a crash the checksums tell that the file is not whole, and it is made again.
 Result<void> PackedWriter::finish(const std::string& key, ThreadPool& pool) {
-  const std::string header = make_header(key, layout_, chunk_checksums(data_, layout_, pool));
-  std::memcpy(data_, header.data(), header.size());
-  ::fchmod(fd_, 0644);
-  if (::rename(temp_path_.c_str(), path_.c_str()) != 0) {
-    return error(ErrorCode::kIo, "{}: cannot rename the finished file: {}", path_, std::strerror(errno));
-  }
-  temp_path_.clear();
-  return {};
+  const std::string header = make_header(key, layout_, chunk_checksums(file_->data(), layout_, pool));
+  std::memcpy(file_->data(), header.data(), header.size());
+  return file_->finish();
 }
 
 }  // namespace mlc::runtime

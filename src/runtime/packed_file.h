@@ -49,18 +49,14 @@ Result<std::shared_ptr<MappedFile>> open_packed_file(const std::string& path, co
 class PackedWriter {
  public:
   static Result<std::unique_ptr<PackedWriter>> create(const std::string& path, const PackedLayout& layout);
-  ~PackedWriter();
-  PackedWriter(const PackedWriter&) = delete;
-  PackedWriter& operator=(const PackedWriter&) = delete;
-  std::byte* data() { return data_; }  // of the whole file
+  std::byte* data() { return file_->data(); }  // of the whole file
   Result<void> finish(const std::string& key, ThreadPool& pool);
 
  private:
-  PackedWriter(std::string path, PackedLayout layout) : path_(std::move(path)), layout_(std::move(layout)) {}
-  std::string path_, temp_path_;
+  PackedWriter(std::unique_ptr<MappedOutput> file, PackedLayout layout)
+      : file_(std::move(file)), layout_(std::move(layout)) {}
+  std::unique_ptr<MappedOutput> file_;
   PackedLayout layout_;
-  int fd_ = -1;
-  std::byte* data_ = nullptr;
 };
 
 }  // namespace mlc::runtime

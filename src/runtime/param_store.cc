@@ -1,17 +1,17 @@
 #include "runtime/param_store.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <numeric>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "base/span.h"
 #include "runtime/packed_file.h"
 #include "weights/synthetic.h"
@@ -75,8 +75,9 @@ class Packer {
       // Kernels want 64-byte alignment; files promise none.
       if (reinterpret_cast<uintptr_t>(data.bytes.data()) % 64 != 0 && !param.pack_kernel.empty()) {
         const size_t bytes = (data.bytes.size() + 127) / 64 * 64;
-        out.copies.emplace_back(static_cast<std::byte*>(std::aligned_alloc(64, bytes)),
-                                [](std::byte* p) { std::free(p); });
+        constexpr std::align_val_t kAlign{64};
+        out.copies.emplace_back(static_cast<std::byte*>(::operator new(bytes, kAlign, std::nothrow)),
+                                [](std::byte* p) { ::operator delete(p, kAlign); });
         if (out.copies.back() == nullptr) return error(ErrorCode::kUnavailable, "no memory to pack {}", spec.name);
         std::memcpy(out.copies.back().get(), data.bytes.data(), data.bytes.size());
         out.buffers.back() = out.copies.back().get();
@@ -228,7 +229,7 @@ Result<std::shared_ptr<const ParamStore>> ParamStore::open(const Module& module,
     store->pointers_.push_back(base + e.offset);
     store->total_bytes_ += e.bytes;
   }
-  if (options.lock_memory && ::mlock(base, static_cast<size_t>(layout.file_bytes)) != 0) {
+  if (options.lock_memory && !os::lock_pages(base, static_cast<size_t>(layout.file_bytes))) {
     log::warn("cannot lock {} MiB of weights in memory: {}; raise the limit (ulimit -l) or drop --mlock",
               layout.file_bytes >> 20, std::strerror(errno));
   }

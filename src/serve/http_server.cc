@@ -33,6 +33,14 @@ Error listen_error(const ServerOptions& o, const error_code& ec) {
   return error(ErrorCode::kIo, "cannot listen on {}:{}: {}", o.host, o.port, ec.message());
 }
 
+#ifdef SIGHUP
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+constexpr bool reloads(int signal) { return signal == SIGHUP; }
+#else  // Windows: closing the console and Ctrl-Break are SIGBREAK
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGBREAK};
+constexpr bool reloads(int) { return false; }
+#endif
+
 Result<tcp::acceptor> bind(net::io_context& io, const ServerOptions& o) {
   error_code ec;
   tcp::resolver resolver(io);
@@ -94,9 +102,9 @@ class HttpServer::Impl {
   Result<void> run() {
     if (options_.handle_signals) {
       error_code ec;
-      signals_->add(SIGINT, ec);
-      if (!ec) signals_->add(SIGTERM, ec);
-      if (!ec) signals_->add(SIGHUP, ec);
+      for (const int signal : kSignals) {
+        if (!ec) signals_->add(signal, ec);
+      }
       if (ec) return error(ErrorCode::kIo, "cannot handle signals: {}", ec.message());
       wait_for_signal();
     }
@@ -130,7 +138,7 @@ class HttpServer::Impl {
   void wait_for_signal() {
     signals_->async_wait([this](error_code ec, int number) {
       if (ec) return;
-      if (number == SIGHUP) {
+      if (reloads(number)) {
         reload_keys();
         return wait_for_signal();
       }

@@ -1,4 +1,5 @@
-// The process_* metrics that every Prometheus client library gives, from /proc/self.
+// The process_* metrics that every Prometheus client library gives: from /proc/self, or from
+// Windows.
 #pragma once
 
 namespace mlc::serve {
@@ -11,6 +12,6 @@ struct ProcessMetrics {
   double threads = 0;
 };
 
-ProcessMetrics read_process_metrics();  // zeros where /proc does not tell
+ProcessMetrics read_process_metrics();  // zeros where the system does not tell
 
 }  // namespace mlc::serve

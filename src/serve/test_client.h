@@ -5,16 +5,14 @@
 //   TestReply r = c.request("GET", "/health");     r.status, r.header("content-type"), r.body (chunks joined)
 #pragma once
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "serve/test_socket.h"
 
 namespace mlc::serve {
 
@@ -40,15 +38,14 @@ struct TestReply {
 
 class TestClient {
  public:
-  explicit TestClient(uint16_t port, int receive_buffer = 0) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    if (receive_buffer > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+  explicit TestClient(uint16_t port, int receive_buffer = 0) : fd_(open_socket()) {
+    if (receive_buffer > 0) set_option(fd_, SO_RCVBUF, receive_buffer);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-    const timeval limit{20, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    limit_receive(fd_, 20);
   }
   ~TestClient() { close(); }
   TestClient(const TestClient&) = delete;
@@ -56,22 +53,22 @@ class TestClient {
 
   bool connected() const { return connected_; }
   void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+    if (fd_ != kNoSocket) close_socket(fd_);
+    fd_ = kNoSocket;
   }
   bool send(const std::string& bytes) {
     for (size_t sent = 0; sent < bytes.size();) {
-      const ssize_t n = ::send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      const auto n = ::send(fd_, bytes.data() + sent, to_length(bytes.size() - sent), kNoSignal);
       if (n <= 0) return false;
       sent += static_cast<size_t>(n);
     }
     return true;
   }
-  void finish_sending() { ::shutdown(fd_, SHUT_WR); }
+  void finish_sending() { ::shutdown(fd_, kShutdownSend); }
   // One read; false at the end of input or after 20 s without any.
   bool receive() {
     char chunk[4096];
-    const ssize_t n = ::recv(fd_, chunk, sizeof(chunk), 0);
+    const auto n = ::recv(fd_, chunk, sizeof(chunk), 0);
     if (n > 0) input_.append(chunk, static_cast<size_t>(n));
     return n > 0;
   }
@@ -146,7 +143,7 @@ class TestClient {
     return size > 0;
   }
 
-  int fd_;
+  Socket fd_;
   bool connected_ = false;
   std::string input_;
 };

@@ -25,6 +25,8 @@ std::string arch_of(const std::string& triple) { return triple.substr(0, triple.
 std::string host_triple() {
 #if defined(__APPLE__)
   return std::string(host_arch()) + "-apple-darwin";
+#elif defined(_WIN32)
+  return std::string(host_arch()) + "-pc-windows-gnu";
 #else
   return std::string(host_arch()) + "-unknown-linux-gnu";
 #endif
@@ -49,6 +51,7 @@ Result<std::string> normalize_triple(const std::string& triple) {
     return error("target triple '{}': expected <arch>-<os>-<abi>, for example aarch64-linux-gnu", triple);
   }
   if (parts.size() == 3 && parts[1] == "linux") parts.insert(parts.begin() + 1, "unknown");
+  if (parts.size() == 3 && parts[1] == "windows") parts.insert(parts.begin() + 1, "pc");
   std::string joined;
   for (const auto& p : parts) joined += (joined.empty() ? "" : "-") + p;
   return joined;
@@ -202,6 +205,10 @@ Result<void> check_runs_on(const Target& compiled, const Target& machine, std::s
     return error(ErrorCode::kUnsupported, "{} was compiled for {} {}, this machine is {} {}; compile it again here",
                  what, kind_name(compiled.kind), arch_of(compiled.triple), kind_name(machine.kind),
                  arch_of(machine.triple));
+  }
+  if (compiled.is_windows() != machine.is_windows()) {
+    return error(ErrorCode::kUnsupported, "{} was compiled for {}, this machine is {}; compile it again here", what,
+                 compiled.triple, machine.triple);
   }
   std::string missing;
   for (const auto& known : known_features(arch_of(compiled.triple))) {

@@ -45,6 +45,7 @@ struct Target {
   bool is_cpu() const { return kind == Kind::kCpu; }
   bool is_x86_64() const { return triple.rfind("x86_64", 0) == 0; }
   bool is_aarch64() const { return triple.rfind("aarch64", 0) == 0 || triple.rfind("arm64", 0) == 0; }
+  bool is_windows() const { return triple.find("-windows-") != std::string::npos; }
   // Width of a vector register in bits; 32 on GPUs, whose threads are scalar.
   int vector_bits() const;
   // How many elements of t one vector register holds; at least 1.

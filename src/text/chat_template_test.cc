@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/hash.h"
+#include "base/test_env.h"
 #include "text/test_support.h"
 
 namespace mlc::text {
@@ -65,7 +66,7 @@ void compare(const ChatTemplate& chat, const std::string& what, const OrderedJso
 
 TEST(ChatTemplateTest, TemplatesInTheWildRenderAsJinja2Does) {
   MLC_SKIP_WITHOUT("templates/jinja");
-  setenv("TZ", "UTC", 1);
+  set_env("TZ", "UTC");
   tzset();
   OrderedJson goldens = read_ordered(golden_path("template_goldens.json"));
   ASSERT_TRUE(goldens.is_object());
@@ -92,7 +93,7 @@ TEST(ChatTemplateTest, TemplatesInTheWildRenderAsJinja2Does) {
 // Clients send the arguments of calls as JSON text; the prompt is the one that objects give.
 TEST(ChatTemplateTest, ArgumentsAsTextRenderLikeObjects) {
   MLC_SKIP_WITHOUT("templates/jinja");
-  setenv("TZ", "UTC", 1);
+  set_env("TZ", "UTC");
   tzset();
   const OrderedJson goldens = read_ordered(golden_path("template_goldens.json"));
   ASSERT_TRUE(goldens.is_object());
@@ -158,7 +159,7 @@ TEST(ChatTemplateTest, ExtraVariablesToolsAndClock) {
       "{{ strftime_now('%d %b %Y') }} {{ tools | tojson }}",
       Json{{"bos_token", {{"content", "<s>"}}}});
   MLC_ASSERT_OK(chat);
-  setenv("TZ", "UTC", 1);
+  set_env("TZ", "UTC");
   tzset();
   RenderOptions options;
   options.now = 1753027200;

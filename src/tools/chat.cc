@@ -1,6 +1,5 @@
 // mlc_llm chat: a conversation in the terminal, one answer for --prompt, or one for a prompt on standard input.
 #include <fmt/format.h>
-#include <histedit.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +12,7 @@
 
 #include "protocol/local_chat.h"
 #include "tools/command.h"
+#include "tools/line_reader.h"
 #include "tools/load_flags.h"
 #include "tools/overrides.h"
 
@@ -40,7 +40,7 @@ constexpr const char* kHelp =
     "  /reset              forget the conversation\n"
     "  /set k=v;k=v        temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty, frequency_penalty,\n"
     "                      max_tokens, seed, stop=a,b\n"
-    "  Esc Enter           a new line in your message;  Ctrl-C ends an answer\n";
+    "  Ctrl-C              end an answer\n";
 
 void print_text(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -70,6 +70,7 @@ class ChatLoop {
     if (line == "/exit" || line == "/quit") return false;
     if (line == "/help") {
       print_text(kHelp);
+      print_text(LineReader::help());
     } else if (line == "/stats") {
       stats();
     } else if (line == "/metrics") {
@@ -174,48 +175,6 @@ class ChatLoop {
   std::shared_ptr<const protocol::ServedModel> model_;
   protocol::LocalChat chat_;
   protocol::ChatTurn last_;
-};
-
-unsigned char insert_newline(EditLine* editor, int) {
-  el_insertstr(editor, "\n");
-  return CC_REFRESH;
-}
-
-// The line editor with history; nullopt at the end of input.
-class LineReader {
- public:
-  LineReader() : editor_(el_init("mlc_llm", stdin, stdout, stderr)), history_(history_init()) {
-    HistEvent event;
-    history(history_, &event, H_SETSIZE, 500);
-    el_set(editor_, EL_PROMPT, +[](EditLine*) { return const_cast<char*>(">>> "); });
-    el_set(editor_, EL_EDITOR, "emacs");
-    el_set(editor_, EL_HIST, history, history_);
-    el_set(editor_, EL_SIGNAL, 0);
-    el_set(editor_, EL_ADDFN, "mlc-newline", "Insert a new line", insert_newline);
-    el_set(editor_, EL_BIND, "\033\r", "mlc-newline", nullptr);
-    el_set(editor_, EL_BIND, "\033\n", "mlc-newline", nullptr);
-  }
-  ~LineReader() {
-    history_end(history_);
-    el_end(editor_);
-  }
-  LineReader(const LineReader&) = delete;
-  LineReader& operator=(const LineReader&) = delete;
-
-  std::optional<std::string> read() {
-    int count = 0;
-    const char* line = el_gets(editor_, &count);
-    if (line == nullptr || count <= 0) return std::nullopt;
-    std::string text(line, static_cast<size_t>(count));
-    while (!text.empty() && text.back() == '\n') text.pop_back();
-    HistEvent event;
-    if (!text.empty()) history(history_, &event, H_ENTER, text.c_str());
-    return text;
-  }
-
- private:
-  EditLine* editor_;
-  History* history_;
 };
 
 Result<int> run_chat(Options o) {

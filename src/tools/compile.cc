@@ -25,9 +25,6 @@ Result<int> compile(const Options& o) {
     return error("--model-type is {}, but {} describes a {} model", o.model_type, o.flags.model,
                  subject.config.model_type);
   }
-  if (!o.output.ends_with(".so")) {
-    return error("--output is \"{}\"; expected a name that ends in .so (a shared library)", o.output);
-  }
   MLC_TRY(auto overrides,
           parse_overrides(o.overrides, {"context_window_size", "prefill_chunk_size", "max_batch_size"}));
   loader::ModelOptions flags = o.flags;
@@ -38,6 +35,10 @@ Result<int> compile(const Options& o) {
   if (o.host != "auto" && !flags.target.empty()) return error("--host and --target name the same machine; give one");
   if (o.host != "auto") flags.target = o.host;
   MLC_TRY(compiler::CompileOptions options, loader::compile_options(flags));
+  const std::string suffix = options.target.is_windows() ? ".dll" : ".so";
+  if (!o.output.ends_with(suffix)) {
+    return error("--output is \"{}\"; expected a name that ends in {} (a shared library)", o.output, suffix);
+  }
   loader::Progress progress(fmt::format("compiling {} for {}", subject.scheme, options.target.cpu));
   options.progress = [&](const std::string& stage) { progress.update(stage); };
   if (!o.debug_dump.empty()) {
@@ -60,11 +61,12 @@ std::function<Result<int>()> setup_compile(CLI::App& app) {
   app.add_option("--model-type", o->model_type, "auto, or the type the model must have")->capture_default_str();
   add_compile_flags(app, o->flags);
   app.add_option("--host", o->host,
-                 "The machine that runs the library: auto (this one), or a triple such as aarch64-linux-gnu")
+                 "The machine that runs the library: auto (this one), or a triple such as aarch64-linux-gnu or "
+                 "x86_64-windows-gnu")
       ->capture_default_str();
   app.add_option("--overrides", o->overrides, "k=v;k=v with context_window_size, prefill_chunk_size, max_batch_size");
   app.add_option("--debug-dump", o->debug_dump, "Write every stage as text into this directory");
-  app.add_option("-o,--output", o->output, "The library to write (.so)")->required();
+  app.add_option("-o,--output", o->output, "The library to write (.so; .dll for Windows)")->required();
   return [o]() { return compile(*o); };
 }
 

@@ -77,7 +77,8 @@ void add_threads_flag(CLI::App& app, loader::ModelOptions& flags) {
 
 void add_compile_flags(CLI::App& app, loader::ModelOptions& flags) {
   app.add_option("--device", flags.device, "Device: auto or cpu")->capture_default_str();
-  app.add_option("--target", flags.target, "Compile for another machine: a triple such as aarch64-linux-gnu");
+  app.add_option("--target", flags.target,
+                 "Compile for another machine: a triple such as aarch64-linux-gnu or x86_64-windows-gnu");
   app.add_option("--mcpu", flags.mcpu, "Compile for a CPU by LLVM's name, such as skylake-avx512 or znver4");
   app.add_option(
          "--activation", flags.activation,

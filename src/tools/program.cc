@@ -8,6 +8,7 @@
 
 #include "base/build_id.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "tools/command.h"
 #include "tools/program.h"
 
@@ -99,6 +100,7 @@ int run(int argc, char** argv) {
 
 int mlc_llm_main(int argc, char** argv) {
   mlc::log::init(spdlog::level::warn);
+  mlc::os::prepare_terminal();
   try {
     return mlc::tools::run(argc, argv);
   } catch (const std::exception& e) {

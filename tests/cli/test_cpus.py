@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from support import BIN, MODEL, STORY, Result, chat, environment, ok
+from support import BIN, MODEL, STORY, Result, chat, environment, ok, run
 
 FLAGS = pathlib.Path("/proc/cpuinfo").read_text() if pathlib.Path("/proc/cpuinfo").exists() else ""
 # CPU -> what this machine must have to run code for it.
@@ -72,3 +72,18 @@ def test_a_library_for_aarch64(home, mlc_dir, tmp_path):
     ok(home, "compile", mlc_dir, "--target", "aarch64-linux-gnu", "-o", lib)
     head = lib.read_bytes()[:20]
     assert head[:4] == b"\x7fELF" and int.from_bytes(head[18:20], "little") == 183  # EM_AARCH64
+
+
+def test_a_library_for_windows(home, mlc_dir, tmp_path):
+    lib = tmp_path / "lib.dll"
+    ok(home, "compile", mlc_dir, "--host", "x86_64-windows-gnu", "-o", lib)
+    image = lib.read_bytes()
+    header = int.from_bytes(image[0x3C:0x40], "little")
+    assert image[:2] == b"MZ" and image[header : header + 6] == b"PE\0\0\x64\x86"
+    wrong = run(home, "compile", mlc_dir, "--host", "x86_64-windows-gnu", "-o", tmp_path / "lib.so")
+    assert wrong.code == 1 and "ends in .dll" in wrong.err, wrong
+    both = run(home, "compile", mlc_dir, "--host", "x86_64-windows-gnu", "--target", "aarch64-linux-gnu", "-o", lib)
+    assert both.code == 1 and "--host and --target" in both.err, both
+    # Kernels of another system are refused, not crashed into.
+    refused = run(home, "chat", mlc_dir, "--model-lib", lib, "--prompt", "x")
+    assert refused.code == 1, refused

@@ -24,6 +24,36 @@ struct Built {
   std::unique_ptr<::llvm::Module> module;
 };
 
+// Windows commits a stack page by page, and LLVM calls this where a frame is larger than a page: touch each page of the
+// rax bytes below the caller's frame, in order, and change no register. The C library has it, which kernels do not
+// link.
+constexpr const char* kProbeStack = R"(
+  .text
+  .p2align 4
+___chkstk_ms:
+  pushq %rcx
+  pushq %rax
+  leaq 24(%rsp), %rcx
+1:
+  cmpq $4096, %rax
+  jb 2f
+  subq $4096, %rcx
+  orb $0, (%rcx)
+  subq $4096, %rax
+  jmp 1b
+2:
+  subq %rax, %rcx
+  orb $0, (%rcx)
+  popq %rax
+  popq %rcx
+  retq
+)";
+
+// What a library offers; on Windows it must be said.
+void export_symbol(::llvm::GlobalValue& value, const target::Target& target) {
+  if (target.is_windows()) value.setDLLStorageClass(::llvm::GlobalValue::DLLExportStorageClass);
+}
+
 Result<Built> new_module(const target::Target& target, int opt_level) {
   if (!target.is_cpu()) {
     return error(ErrorCode::kUnsupported, "the LLVM backend generates code for CPUs, not for {}",
@@ -36,6 +66,7 @@ Result<Built> new_module(const target::Target& target, int opt_level) {
   b.module->setTargetTriple(target.triple);
   b.module->setDataLayout(b.machine->createDataLayout());
   b.module->setPICLevel(::llvm::PICLevel::BigPIC);
+  if (target.is_windows() && target.is_x86_64()) b.module->setModuleInlineAsm(kProbeStack);
   return b;
 }
 
@@ -52,6 +83,7 @@ Result<Built> build(const std::vector<const ir::PrimFunc*>& functions, const tar
   for (const auto* f : functions) {
     FuncEmitter emitter(*b.module, target, options);
     MLC_TRY_VOID(emitter.emit(*f));
+    export_symbol(*b.module->getFunction(f->name), target);
     vectors = vectors || uses_vectors(*f);
   }
   std::string problem;
@@ -153,9 +185,10 @@ Result<std::string> emit_assembly(const ir::Module& lowered, const target::Targe
 Result<std::string> emit_data(const std::vector<DataBlob>& blobs, const target::Target& target) {
   MLC_TRY(Built b, new_module(target, 0));
   for (const auto& blob : blobs) {
-    add_constant(*b.module, ::llvm::ConstantDataArray::getString(*b.context, blob.bytes, false), blob.symbol);
+    auto* bytes = ::llvm::ConstantDataArray::getString(*b.context, blob.bytes, false);
+    export_symbol(*add_constant(*b.module, bytes, blob.symbol), target);
     auto* size = ::llvm::ConstantInt::get(::llvm::Type::getInt64Ty(*b.context), blob.bytes.size());
-    add_constant(*b.module, size, blob.symbol + "_size");
+    export_symbol(*add_constant(*b.module, size, blob.symbol + "_size"), target);
   }
   return write_file(b, ::llvm::CodeGenFileType::ObjectFile);
 }

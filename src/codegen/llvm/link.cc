@@ -14,6 +14,7 @@
 #include <system_error>
 
 LLD_HAS_DRIVER(elf)
+LLD_HAS_DRIVER(coff)
 
 namespace mlc::codegen {
 namespace {
@@ -54,11 +55,30 @@ Result<void> run_lld(const std::vector<std::string>& arguments) {
   std::string out_text, error_text;
   ::llvm::raw_string_ostream out(out_text), errors(error_text);
   const std::lock_guard<std::mutex> lock(lld_mutex());
-  const lld::Result result = lld::lldMain(argv, out, errors, {{lld::Gnu, &lld::elf::link}});
+  const lld::Result result =
+      lld::lldMain(argv, out, errors, {{lld::Gnu, &lld::elf::link}, {lld::WinLink, &lld::coff::link}});
   if (result.retCode == 0) return {};
   errors.flush();
   while (!error_text.empty() && error_text.back() == '\n') error_text.pop_back();
   return error(ErrorCode::kIo, "linking failed: {}", error_text.empty() ? "no message from LLD" : error_text);
+}
+
+bool is_elf(const std::string& object) {
+  return object.rfind(
+             "\x7f"
+             "ELF",
+             0) == 0;
+}
+
+// One thread: LLD's thread pool would outlive the call, and the libraries are small.
+std::vector<std::string> elf_command(const std::string& out) {
+  return {"ld.lld",      "-shared", "-o",  out,  "--threads=1", "--build-id=sha1", "--hash-style=gnu",           "-z",
+          "noexecstack", "-z",      "now", "-z", "relro",       "--no-undefined",  "--no-allow-shlib-undefined", "-O1"};
+}
+
+// A DLL without entry point, C library and import library. What it exports the objects say.
+std::vector<std::string> coff_command(const std::string& out) {
+  return {"lld-link", "/dll", "/noentry", "/nodefaultlib", "/noimplib", "/brepro", "/threads:1", "/out:" + out};
 }
 
 std::string unique_prefix(const std::string& out_path) {
@@ -71,10 +91,8 @@ std::string unique_prefix(const std::string& out_path) {
 Result<void> link_shared(const std::vector<std::string>& objects, const std::string& out_path) {
   TempFiles temp(unique_prefix(out_path));
   const std::string linked = temp.add(".tmp");
-  // One thread: LLD's thread pool would outlive the call, and the libraries are small.
-  std::vector<std::string> arguments = {
-      "ld.lld",      "-shared", "-o",  linked, "--threads=1", "--build-id=sha1", "--hash-style=gnu",           "-z",
-      "noexecstack", "-z",      "now", "-z",   "relro",       "--no-undefined",  "--no-allow-shlib-undefined", "-O1"};
+  std::vector<std::string> arguments =
+      !objects.empty() && is_elf(objects[0]) ? elf_command(linked) : coff_command(linked);
   for (size_t i = 0; i < objects.size(); ++i) {
     const std::string path = temp.add(fmt::format(".{}.o", i));
     MLC_TRY_VOID(write_bytes(path, objects[i]));

@@ -2,6 +2,8 @@
 //
 //   MLC_TRY_VOID(link_shared({object_bytes}, "/tmp/lib.so"));
 //
+// Objects in ELF make a shared library, objects in COFF a DLL, which exports what the objects mark.
+//
 // LLD keeps global state: calls are serialized by a mutex. Temporary files stand beside the output and are removed; the
 // output appears complete or not at all (rename). The bytes depend on the objects only.
 #pragma once

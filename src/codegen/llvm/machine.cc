@@ -17,6 +17,7 @@ void initialize_llvm() {
     ::llvm::InitializeAllTargets();
     ::llvm::InitializeAllTargetMCs();
     ::llvm::InitializeAllAsmPrinters();
+    ::llvm::InitializeAllAsmParsers();
   });
 }
 

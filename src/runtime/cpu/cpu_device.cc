@@ -1,8 +1,7 @@
-#include <sys/mman.h>
-
 #include <cerrno>
 #include <cstring>
 
+#include "base/os.h"
 #include "runtime/cpu/memory_info.h"
 #include "runtime/device.h"
 
@@ -16,17 +15,13 @@ class CpuDevice : public Device {
   std::string name() const override { return "cpu"; }
 
   Result<void*> allocate(int64_t bytes) override {
-    void* memory = ::mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
+    void* memory = os::allocate_pages(static_cast<size_t>(bytes));
+    if (memory == nullptr) {
       return error(ErrorCode::kUnavailable, "cannot allocate {} MiB of memory: {}", bytes >> 20, std::strerror(errno));
     }
-#ifdef MADV_HUGEPAGE
-    if (bytes >= (4 << 20)) ::madvise(memory, static_cast<size_t>(bytes), MADV_HUGEPAGE);
-#endif
     return memory;
   }
-  void free(void* memory, int64_t bytes) override { ::munmap(memory, static_cast<size_t>(bytes)); }
+  void free(void* memory, int64_t bytes) override { os::free_pages(memory, static_cast<size_t>(bytes)); }
   void copy_from_host(void* to, const void* from, int64_t bytes) override { copy(to, from, bytes); }
   void copy_to_host(void* to, const void* from, int64_t bytes) override { copy(to, from, bytes); }
   void copy(void* to, const void* from, int64_t bytes) override { std::memmove(to, from, static_cast<size_t>(bytes)); }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/os.h"
+
 namespace mlc::runtime {
 namespace {
 
@@ -28,6 +30,11 @@ MemoryInfo read_memory_info(const std::string& root) {
   for (int64_t kib = 0; meminfo >> key >> kib; std::getline(meminfo, unit)) {
     if (key == "MemTotal:") info.total_bytes = kib * 1024;
     if (key == "MemAvailable:") info.available_bytes = kib * 1024;
+  }
+  if (info.total_bytes == 0 && root.empty()) {  // no /proc here
+    const os::Memory memory = os::physical_memory();
+    info.total_bytes = memory.total_bytes;
+    info.available_bytes = memory.available_bytes;
   }
   std::ifstream groups(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {

@@ -1,6 +1,6 @@
 #include "runtime/opencl/opencl_api.h"
 
-#include <dlfcn.h>
+#include "runtime/cpu/library.h"
 
 namespace mlc::runtime {
 namespace {
@@ -8,13 +8,14 @@ namespace {
 Result<const OpenclApi*> open_loader() {
 #if defined(__APPLE__)
   static constexpr const char* kNames[] = {"/System/Library/Frameworks/OpenCL.framework/OpenCL"};
+#elif defined(_WIN32)
+  static constexpr const char* kNames[] = {"OpenCL.dll"};
 #else
   static constexpr const char* kNames[] = {"libOpenCL.so.1", "libOpenCL.so"};
 #endif
   void* library = nullptr;
-  // Drivers bring a compiler of their own (PoCL: another LLVM than ours), whose symbols must stay among themselves.
   for (const char* name : kNames) {
-    if (!library) library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!library) library = open_system_library(name);
   }
   if (!library) {
     return error(ErrorCode::kUnavailable,
@@ -24,7 +25,7 @@ Result<const OpenclApi*> open_loader() {
   }
   auto* api = new OpenclApi;  // for the life of the process
 #define MLC_FIND(f)                                                                                       \
-  api->f = reinterpret_cast<decltype(api->f)>(::dlsym(library, #f));                                      \
+  api->f = reinterpret_cast<decltype(api->f)>(find_symbol(library, #f));                                  \
   if (!api->f) {                                                                                          \
     return error(ErrorCode::kUnavailable, "the OpenCL loader lacks {}: it is older than OpenCL 1.2", #f); \
   }

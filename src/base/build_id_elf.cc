@@ -1,3 +1,4 @@
+// The GNU build id: a note of the ELF object.
 #include "base/build_id.h"
 
 #include <elf.h>

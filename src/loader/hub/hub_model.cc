@@ -12,6 +12,10 @@
 #include "loader/progress.h"
 
 namespace mlc::loader {
+
+const char* const kModelHelp =
+    "Hugging Face directory, MLC model directory, or HF://USER/REPO[@REVISION], which is downloaded";
+
 namespace {
 
 using Clock = std::chrono::steady_clock;

@@ -1,5 +1,3 @@
-#include "runtime/cpu/library.h"
-
 #include <dlfcn.h>
 #include <elf.h>
 #include <sys/mman.h>
@@ -12,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mmap.h"
+#include "runtime/cpu/library.h"
 
 namespace mlc::runtime {
 namespace {
@@ -120,5 +119,9 @@ Result<std::shared_ptr<void>> open_library(const std::string& path) {
   }
   return open_path(path, path);
 }
+
+void* open_system_library(const char* name) { return ::dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+
+void* find_symbol(void* library, const char* name) { return ::dlsym(library, name); }
 
 }  // namespace mlc::runtime

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs a Windows program under Wine, in a prefix of its own that is made when it is missing.
+#
+#   scripts/platforms/wine.sh build/windows/bin/mlc_llm.exe --version
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+export WINEPREFIX=${WINEPREFIX:-$root/build/wine} WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
+wine=/usr/lib/wine/wine64
+if [ ! -d "$WINEPREFIX" ]; then
+  "$wine" wineboot -i >/dev/null 2>&1
+fi
+exec "$wine" "$@"
