@@ -100,7 +100,7 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 std::string join_path(std::string_view dir, std::string_view name) {
-  if (dir.empty() || fs::path(name).is_absolute()) return std::string(name);
+  if (dir.empty() || fs::path(name).has_root_directory()) return std::string(name);
   std::string path(dir);
   if (path.back() != '/') path += '/';
   return path.append(name);

@@ -4,7 +4,9 @@
 // Paths are UTF-8 (on Windows by the program's manifest). Calls that can fail set errno, as POSIX does.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace mlc::os {
@@ -41,6 +43,10 @@ struct Memory {
   long long total_bytes = 0, available_bytes = 0;
 };
 Memory physical_memory();
+
+// Parks the thread while the word holds `old`, until wake_all(); it may return earlier.
+void wait_while(const std::atomic<uint32_t>& word, uint32_t old);
+void wake_all(std::atomic<uint32_t>& word);
 
 // UTF-8 and escape sequences on the terminal, where a program must ask for them.
 void prepare_terminal();

@@ -107,6 +107,10 @@ Memory physical_memory() {
 #endif
 }
 
+void wait_while(const std::atomic<uint32_t>& word, uint32_t old) { word.wait(old, std::memory_order_acquire); }
+
+void wake_all(std::atomic<uint32_t>& word) { word.notify_all(); }
+
 void prepare_terminal() {}
 
 }  // namespace mlc::os

@@ -138,6 +138,14 @@ Memory physical_memory() {
   return {static_cast<long long>(status.ullTotalPhys), static_cast<long long>(status.ullAvailPhys)};
 }
 
+// libstdc++ has no system call for std::atomic::wait here, and what it has in its place loses wake-ups (GCC 12).
+void wait_while(const std::atomic<uint32_t>& word, uint32_t old) {
+  static_assert(sizeof word == sizeof old);
+  ::WaitOnAddress(const_cast<std::atomic<uint32_t>*>(&word), &old, sizeof old, INFINITE);
+}
+
+void wake_all(std::atomic<uint32_t>& word) { ::WakeByAddressAll(&word); }
+
 void prepare_terminal() {
   ::SetConsoleOutputCP(CP_UTF8);
   ::SetConsoleCP(CP_UTF8);

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/cpu_count.h"
+#include "base/os.h"
 
 namespace mlc {
 namespace {
@@ -107,11 +108,11 @@ void ThreadPool::barrier(int spin_us) {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<uint32_t>(num_workers_)) {
     arrived_.store(0, std::memory_order_relaxed);
     generation_.store(generation + 1, std::memory_order_release);
-    generation_.notify_all();
+    os::wake_all(generation_);
     return;
   }
   if (spin_us > 0 && spin_until_changed(generation_, generation, spin_us)) return;
-  generation_.wait(generation, std::memory_order_acquire);
+  while (generation_.load(std::memory_order_acquire) == generation) os::wait_while(generation_, generation);
 }
 
 }  // namespace mlc

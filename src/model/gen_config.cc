@@ -319,7 +319,8 @@ Result<GenConfigReport> gen_config(const GenConfigOptions& options) {
     return sync_directory(options.out_dir);
   };
   if (auto written = write(); !written) {
-    if (fresh) std::remove(options.out_dir.c_str());  // only if it is empty
+    std::error_code ignored;
+    if (fresh) std::filesystem::remove(options.out_dir, ignored);  // only if it is empty
     return std::move(written).error();
   }
   return std::move(m.report);

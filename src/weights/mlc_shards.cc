@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 #include "base/hash.h"
 #include "base/json.h"
@@ -181,7 +182,8 @@ MlcWriter::~MlcWriter() {
   if (tmp_ == nullptr || finished_) return;
   tmp_.reset();
   // Only if nobody put something there meanwhile: rmdir, not remove_all.
-  if (made_dir_) std::remove(dir_.c_str());
+  std::error_code ignored;
+  if (made_dir_) std::filesystem::remove(dir_, ignored);
 }
 
 Result<void> MlcWriter::add(const TensorInfo& info, std::span<const std::byte> bytes) {
