@@ -1,6 +1,5 @@
 // gen_config: works out an mlc-chat-config.json from a Hugging Face directory.
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>

@@ -25,16 +25,20 @@ std::unique_ptr<weights::TensorSource> base() {
 
 struct Adapter {
   TempDir tmp = *TempDir::create();
+  int merges = 0;
   Json config = {{"peft_type", "LORA"}, {"r", 2}, {"lora_alpha", 4}, {"bias", "none"}};
   std::map<std::string, std::pair<std::vector<int64_t>, std::vector<float>>> tensors = {
       {kModule + "lora_A.weight", {{2, 3}, {1, 0, 2, 0, 1, 0}}}, {kModule + "lora_B.weight", {{2, 2}, {1, 2, 0, 3}}}};
 
-  Result<std::unique_ptr<weights::TensorSource>> merge() const {
+  // A directory each time: the last one's file is mapped, and Windows replaces no such file.
+  Result<std::unique_ptr<weights::TensorSource>> merge() {
+    const std::string dir = tmp.file(std::to_string(++merges));
+    EXPECT_TRUE(make_directories(dir));
     weights::MemorySource source;
     for (const auto& [name, tensor] : tensors) source.put_f32(name, tensor.first, tensor.second);
-    EXPECT_TRUE(weights::write_safetensors(tmp.file("adapter_model.safetensors"), source));
-    EXPECT_TRUE(write_file_atomic(tmp.file("adapter_config.json"), config.dump()));
-    return merge_lora(base(), tmp.path());
+    EXPECT_TRUE(weights::write_safetensors(join_path(dir, "adapter_model.safetensors"), source));
+    EXPECT_TRUE(write_file_atomic(join_path(dir, "adapter_config.json"), config.dump()));
+    return merge_lora(base(), dir);
   }
 };
 
