@@ -9,4 +9,8 @@ wine=/usr/lib/wine/wine64
 if [ ! -d "$WINEPREFIX" ]; then
   "$wine" wineboot -i >/dev/null 2>&1
 fi
+missing=$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll
+if [ ! -e "$missing" ]; then
+  x86_64-w64-mingw32-gcc -O2 -shared -static-libgcc "$root/scripts/platforms/bcryptprimitives.c" -o "$missing" -ladvapi32
+fi
 exec "$wine" "$@"

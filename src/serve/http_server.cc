@@ -52,7 +52,13 @@ Result<tcp::acceptor> bind(net::io_context& io, const ServerOptions& o) {
   const tcp::endpoint endpoint = (v4 == found.end() ? found.begin() : v4)->endpoint();
   tcp::acceptor acceptor(net::make_strand(io));
   acceptor.open(endpoint.protocol(), ec);
+#ifdef _WIN32
+  // There SO_REUSEADDR would let a second server take the port of one that is listening.
+  using ExclusiveAddress = net::detail::socket_option::boolean<SOL_SOCKET, SO_EXCLUSIVEADDRUSE>;
+  if (!ec) acceptor.set_option(ExclusiveAddress(true), ec);
+#else
   if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+#endif
   if (!ec) acceptor.bind(endpoint, ec);
   if (ec) return listen_error(o, ec);
   return acceptor;

@@ -83,7 +83,7 @@ TEST(Coff, TheDllExportsItsKernelsAndImportsNothing) {
   ASSERT_TRUE(dll.is_dll());
   EXPECT_EQ(dll.imports_size(), 0u);
   EXPECT_EQ(dll.exports(), (std::vector<std::string>{"copy", "mlc_artifact_json", "mlc_artifact_json_size"}));
-  EXPECT_EQ(*link_shared_bytes(*code), *bytes);
+  EXPECT_TRUE(*link_shared_bytes(*code) == *bytes) << "the bytes depend on more than the objects";
 }
 
 TEST(Coff, LargeFramesAreProbed) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <mutex>
 #include <system_error>
+#include <utility>
 
 LLD_HAS_DRIVER(elf)
 LLD_HAS_DRIVER(coff)
@@ -19,21 +20,29 @@ LLD_HAS_DRIVER(coff)
 namespace mlc::codegen {
 namespace {
 
-// Files that vanish with the scope.
-class TempFiles {
+// A new directory beside `path` that vanishes with the scope. In it files can have names that say nothing of where they
+// stand: a DLL keeps its own.
+class WorkDir {
  public:
-  explicit TempFiles(std::string prefix) : prefix_(std::move(prefix)) {}
-  ~TempFiles() {
-    for (const auto& f : files_) ::unlink(f.c_str());
+  static Result<WorkDir> beside(const std::string& path) {
+    static std::atomic<uint64_t> counter{0};
+    WorkDir dir(fmt::format("{}.{}.{}", path, ::getpid(), counter++));
+    std::error_code ec;
+    std::filesystem::create_directory(dir.path_, ec);
+    if (ec) return error(ErrorCode::kIo, "cannot make the directory {}: {}", dir.path_, ec.message());
+    return dir;
   }
-  std::string add(const std::string& suffix) {
-    files_.push_back(prefix_ + suffix);
-    return files_.back();
+  WorkDir(WorkDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  WorkDir& operator=(WorkDir&&) = delete;
+  ~WorkDir() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
 
  private:
-  std::string prefix_;
-  std::vector<std::string> files_;
+  explicit WorkDir(std::string path) : path_(std::move(path)) {}
+  std::string path_;
 };
 
 Result<void> write_bytes(const std::string& path, const std::string& bytes) {
@@ -63,12 +72,7 @@ Result<void> run_lld(const std::vector<std::string>& arguments) {
   return error(ErrorCode::kIo, "linking failed: {}", error_text.empty() ? "no message from LLD" : error_text);
 }
 
-bool is_elf(const std::string& object) {
-  return object.rfind(
-             "\x7f"
-             "ELF",
-             0) == 0;
-}
+bool is_elf(const std::string& object) { return object.starts_with("\177ELF"); }
 
 // One thread: LLD's thread pool would outlive the call, and the libraries are small.
 std::vector<std::string> elf_command(const std::string& out) {
@@ -81,20 +85,15 @@ std::vector<std::string> coff_command(const std::string& out) {
   return {"lld-link", "/dll", "/noentry", "/nodefaultlib", "/noimplib", "/brepro", "/threads:1", "/out:" + out};
 }
 
-std::string unique_prefix(const std::string& out_path) {
-  static std::atomic<uint64_t> counter{0};
-  return fmt::format("{}.{}.{}", out_path, ::getpid(), counter++);
-}
-
 }  // namespace
 
 Result<void> link_shared(const std::vector<std::string>& objects, const std::string& out_path) {
-  TempFiles temp(unique_prefix(out_path));
-  const std::string linked = temp.add(".tmp");
+  MLC_TRY(const WorkDir work, WorkDir::beside(out_path));
+  const std::string linked = work.file("kernels.dll");
   std::vector<std::string> arguments =
       !objects.empty() && is_elf(objects[0]) ? elf_command(linked) : coff_command(linked);
   for (size_t i = 0; i < objects.size(); ++i) {
-    const std::string path = temp.add(fmt::format(".{}.o", i));
+    const std::string path = work.file(fmt::format("{}.o", i));
     MLC_TRY_VOID(write_bytes(path, objects[i]));
     arguments.push_back(path);
   }
@@ -109,8 +108,8 @@ Result<std::string> link_shared_bytes(const std::vector<std::string>& objects) {
   std::error_code ec;
   const auto directory = std::filesystem::temp_directory_path(ec);
   if (ec) return error(ErrorCode::kIo, "no directory for temporary files: {}; set TMPDIR", ec.message());
-  TempFiles temp(unique_prefix((directory / "mlc-link").string()));
-  const std::string path = temp.add(".so");
+  MLC_TRY(const WorkDir work, WorkDir::beside((directory / "mlc-link").string()));
+  const std::string path = work.file("kernels");
   MLC_TRY_VOID(link_shared(objects, path));
   std::ifstream in(path, std::ios::binary);
   std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
