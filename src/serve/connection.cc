@@ -82,7 +82,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
         context_(context),
         routes_(routes),
         on_closed_(std::move(on_closed)),
-        wake_(stream_.get_executor()) {
+        wake_(stream_.get_executor()),
+        write_timer_(stream_.get_executor()) {
     error_code ignored;
     tcp().socket().set_option(net::ip::tcp::no_delay(true), ignored);
   }
@@ -121,6 +122,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   void close() {
     error_code ignored;
+    tcp().socket().cancel(ignored);  // closing does not end a pending write everywhere: not under Wine 8
     tcp().socket().shutdown(net::ip::tcp::socket::shutdown_both, ignored);
     tcp().socket().close(ignored);
   }
@@ -268,6 +270,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // Closing a socket with unread input resets it, and the client may then lose our answer: read on for a moment.
   net::awaitable<void> discard_input() {
     error_code ignored;
+    tcp().socket().cancel(ignored);  // closing does not end a pending write everywhere: not under Wine 8
     tcp().socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
     tcp().expires_after(kLingerTime);
     std::string scrap(64 << 10, '\0');
@@ -366,6 +369,26 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   // ---- sending ----
 
+  // Ends the connection when the client takes nothing of the write in its scope for too long.
+  class WriteLimit {
+   public:
+    explicit WriteLimit(HttpConnection& connection) : timer_(connection.write_timer_) {
+      connection.tcp().expires_never();
+      timer_.expires_after(connection.options().write_timeout);
+      timer_.async_wait([self = connection.shared_from_this()](error_code ec) {
+        if (ec || self->write_timer_.expiry() > Clock::now()) return;  // the next write's, when it was late
+        self->gone_ = true;
+        self->close();
+      });
+    }
+    ~WriteLimit() { timer_.cancel(); }
+    WriteLimit(const WriteLimit&) = delete;
+    WriteLimit& operator=(const WriteLimit&) = delete;
+
+   private:
+    net::steady_timer& timer_;
+  };
+
   net::awaitable<bool> send_whole(protocol::Answer& answer) {
     while (!gone_ && !cut_) {
       answer.poll();
@@ -399,7 +422,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     head.keep_alive(keep_alive_);
     head.chunked(chunked_);
     http::response_serializer<http::empty_body> serializer{head};
-    tcp().expires_after(options().write_timeout);
+    const WriteLimit limit(*this);
     auto [ec, n] = co_await http::async_write_header(stream_, serializer, kAwait);
     bool ok = !ec;
     while (ok && !gone_) {
@@ -436,7 +459,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     co_return ok;
   }
   net::awaitable<bool> send_raw(std::string data) {
-    tcp().expires_after(options().write_timeout);
+    const WriteLimit limit(*this);
     auto [ec, n] = co_await net::async_write(stream_, net::buffer(data), kAwait);
     co_return !ec;
   }
@@ -459,7 +482,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const size_t size = reply.body.size();
     if (request_.method != "HEAD") response.body() = std::move(reply.body);
     if (reply.status != 204 && reply.status != 304) response.content_length(size);
-    tcp().expires_after(options().write_timeout);
+    const WriteLimit limit(*this);
     auto [ec, n] = co_await http::async_write(stream_, response, kAwait);
     co_return !ec;
   }
@@ -541,6 +564,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   std::function<void(Connection*)> on_closed_;
   beast::flat_buffer buffer_;  // input that is read but not yet used
   net::steady_timer wake_;
+  net::steady_timer write_timer_;
   bool signalled_ = false;
   bool watching_ = false;  // a read of watch_for_leaving() is pending
   bool watch_ends_ = false;
