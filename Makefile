@@ -8,6 +8,7 @@ MODEL ?= models/demo
 SUITE ?= scripts/bench/main.json
 RUNS ?= 5
 FUZZ_SECONDS ?= 600
+SANITIZERS ?= asan tsan
 SOAK_SECONDS ?= 3600
 PYTEST_OPTIONS := $(if $(V),-v)
 BIN := build/release/bin/mlc_llm
@@ -122,7 +123,7 @@ test-grammar: ## Structured output: whole JSON schema suites against a 128 K voc
 
 test-sanitize: ## Unit and serving tests under AddressSanitizer with UBSan, then ThreadSanitizer (slow)
 	@scripts/install_deps.sh test
-	@for s in asan tsan; do scripts/build.sh $$s all && python3 scripts/run_tests.py sanitize --preset $$s || exit 1; done
+	@for s in $(SANITIZERS); do scripts/build.sh $$s all && python3 scripts/run_tests.py sanitize --preset $$s || exit 1; done
 
 soak: build ## An hour of mixed random load on one server; its memory must stay flat (slow; SOAK_SECONDS=)
 	@python3 scripts/soak.py --seconds $(SOAK_SECONDS)

@@ -245,7 +245,7 @@ def test_time_limits():
 
 
 def test_the_other_files():
-    assert {"codeql.yml", "scorecard.yml", "security-weekly.yml", "bench.yml", "dependency-review.yml"} <= set(
+    assert {"codeql.yml", "scorecard.yml", "security-weekly.yml", "bench.yml", "slow.yml", "dependency-review.yml"} <= set(
         WORKFLOWS
     )
     updates = yaml.safe_load(read(".github/dependabot.yml"))["updates"]
