@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Prints a Dockerfile without the stages that a target does not need.
+"""Prints a Dockerfile without the stages that a target does not need, and with stages called by their names.
 
   scripts/dockerfile_stages.py prod --build-arg PROGRAM=packed < Dockerfile
 
 BuildKit leaves such stages out by itself. Older builders (buildah before 1.31) build every stage above the target, and
-here that would be the development tools and a compilation for an image that needs neither.
+here that would be the development tools and a compilation for an image that needs neither. They also build stages at
+the same time, and see that one waits for another by its name only, not through an ARG ("FROM ${PROGRAM}").
 """
 
 import argparse
@@ -75,10 +76,20 @@ def needed(stages, values, target):
     return found
 
 
+def with_parent_named(lines, values, names):
+    """The stage's lines, its FROM with the name of the stage that it starts from instead of an ARG."""
+    parent, name = from_line(lines)
+    stage = expand(parent, values)
+    if parent == stage or stage not in names:
+        return lines
+    return [f"FROM {stage} AS {name}" if re.match(r"\s*FROM\s", line, re.IGNORECASE) else line for line in lines]
+
+
 def prune(text, target, build_args):
     head, stages = split(text)
-    keep = needed(stages, head_values(head, build_args), target)
-    kept = [lines for lines in stages if from_line(lines)[1] in keep]
+    values = head_values(head, build_args)
+    keep = needed(stages, values, target)
+    kept = [with_parent_named(lines, values, keep) for lines in stages if from_line(lines)[1] in keep]
     return "\n".join(line for block in [head, *kept] for line in block) + "\n"
 
 
