@@ -41,7 +41,7 @@ FROM deps AS builder
 ARG CCACHE_DIR=/root/.cache/ccache
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/ccache --mount=type=cache,target=/root/.cargo/registry \
-    CCACHE_DIR=${CCACHE_DIR} scripts/build.sh release mlc_llm && scripts/pack.sh /opt/mlc_llm
+    CCACHE_DIR=${CCACHE_DIR} scripts/build.sh release mlc_llm mlc_llm_shared && scripts/pack.sh /opt/mlc_llm
 
 
 # ---- packed: the same tree, from the build that is already there
