@@ -136,7 +136,7 @@ test-platforms: ## The program without LLVM here, for 64-bit ARM and Windows: un
 
 test-images: ## Build the images with buildah, every stage from source, and run them (root; slow)
 	@scripts/install_deps.sh test
-	@scripts/build.sh release mlc_llm
+	@scripts/build.sh release mlc_llm mlc_llm_shared
 	@MLC_IMAGES=full tests/images/run.sh -ra --durations=10
 
 ##@ Development environment

@@ -60,8 +60,8 @@ class Builder:
         self.buildah("commit", "--format", "docker", "--rm", container, BASE)
         return BASE
 
-    def build(self, target, *, volumes=(), tag="test", **build_args):
-        """Builds one stage and gives its name."""
+    def build(self, target, *, volumes=(), tag="test", layers=False, **build_args):
+        """Builds one stage and gives its name. With `layers` what it shares with other stages is built once and kept."""
         build_args = {"BASE_IMAGE": self.base(), **build_args}
         name = f"localhost/mlc-llm-{target}:{tag}"
         dockerfile = self.directory / f"Dockerfile.{target}.{tag}"
@@ -70,6 +70,7 @@ class Builder:
             prune = [ROOT / "scripts" / "dockerfile_stages.py", target, *arguments]
             subprocess.run(prune, stdin=text, stdout=out, check=True)
         options = ["--isolation", "chroot", "--pull-never", "--format", "docker", "--target", target]
+        options += ["--layers"] if layers else []
         for volume in volumes:
             options += ["--volume", volume]
         self.buildah("build", *options, *arguments, "-f", dockerfile, "-t", name, ROOT)

@@ -1,7 +1,6 @@
 """The images under test, built once per run."""
 
 import os
-import shutil
 import socket
 import subprocess
 
@@ -32,7 +31,7 @@ def images():
 def prod(images):
     """(name, config) of the production image, packed from build/release; with MLC_IMAGES=full compiled from source."""
     if os.environ.get("MLC_IMAGES") == "full":
-        name = images.build("prod", **cache_args(), volumes=cache_volumes())
+        name = images.build("prod", **from_source())
     else:
         subprocess.run([ROOT / "scripts" / "pack.sh", "build/packed"], check=True, stdout=subprocess.DEVNULL)
         name = images.build("prod", PROGRAM="packed", REVISION="0123456789abcdef")
@@ -50,11 +49,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-def cache_volumes():
-    """The compiler's cache of this machine, so that compiling in an image takes minutes, not tens of them."""
+def from_source():
+    """How stages that compile are built: what they share once, and with the compiler's cache of this machine, so that it
+    takes minutes, not tens of them."""
     ccache = subprocess.run(["ccache", "-k", "cache_dir"], capture_output=True, text=True, check=False).stdout.strip()
-    return [f"{ccache}:/ccache:rw"] if shutil.which("ccache") and ccache and os.path.isdir(ccache) else []
-
-
-def cache_args():
-    return {"CCACHE_DIR": "/ccache"} if cache_volumes() else {}
+    if not ccache or not os.path.isdir(ccache):
+        return {"layers": True}
+    return {"layers": True, "volumes": [f"{ccache}:/ccache:rw"], "CCACHE_DIR": "/ccache"}

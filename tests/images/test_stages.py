@@ -8,7 +8,7 @@ import zipfile
 import httpx
 import pytest
 from builder import ROOT
-from conftest import cache_args, cache_volumes, free_port
+from conftest import free_port, from_source
 from container import Container, run
 
 pytestmark = pytest.mark.full
@@ -17,7 +17,7 @@ USER = 1000
 
 @pytest.fixture(scope="module")
 def dev(images):
-    name = images.build("dev")
+    name = images.build("dev", layers=True)
     return images.inspect(name)["config"], images.root_of(name)
 
 
@@ -86,11 +86,11 @@ def test_dev_has_the_tools(dev, workspace, tmp_path, command, says):
 
 def test_the_test_stage_passes(images):
     """It runs the unit tests while it is built, so that a failing one leaves no image."""
-    assert images.exists(images.build("test", **cache_args(), volumes=cache_volumes()))
+    assert images.exists(images.build("test", **from_source()))
 
 
 def test_the_wheel_stage_has_a_wheel(images, tmp_path):
-    root = images.root_of(images.build("wheel", **cache_args(), volumes=cache_volumes()))
+    root = images.root_of(images.build("wheel", **from_source()))
     (wheel,) = pathlib.Path(root / "wheels").glob("mlc_llm-*.whl")
     assert re.fullmatch(r"mlc_llm-[\d.]+-py3-none-manylinux_2_\d+_x86_64\.whl", wheel.name)
     assert any(name.startswith("mlc_llm/") for name in zipfile.ZipFile(wheel).namelist())
