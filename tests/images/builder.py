@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -27,10 +28,12 @@ class Builder:
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
+        # Without overlays every layer is a copy of all the files below it.
+        self.driver = "overlay" if overlays_work(self.directory) else "vfs"
 
     def buildah(self, *args, text=None, limit=LIMIT_S):
         """Runs buildah on a store of our own; its output is shown when it fails."""
-        store = ["--storage-driver", "vfs", "--root", self.directory / "store", "--runroot", self.directory / "run"]
+        store = ["--storage-driver", self.driver, "--root", self.directory / "store", "--runroot", self.directory / "run"]
         command = ["buildah", *map(str, store), *map(str, args)]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=limit)
         if done.returncode != 0:
@@ -70,7 +73,7 @@ class Builder:
             prune = [ROOT / "scripts" / "dockerfile_stages.py", target, *arguments]
             subprocess.run(prune, stdin=text, stdout=out, check=True)
         options = ["--isolation", "chroot", "--pull-never", "--format", "docker", "--target", target]
-        options += ["--layers"] if layers else []
+        options += ["--layers"] if layers and self.driver == "overlay" else []
         for volume in volumes:
             options += ["--volume", volume]
         self.buildah("build", *options, *arguments, "-f", dockerfile, "-t", name, ROOT)
@@ -89,6 +92,18 @@ class Builder:
         """Removes containers, and images that newer ones of the same name replaced."""
         self.buildah("rm", "--all")
         self.buildah("rmi", "--prune")
+
+
+def overlays_work(directory):
+    """Whether the kernel mounts overlays there: not on every file system, and not inside most containers."""
+    with tempfile.TemporaryDirectory(dir=directory) as place:
+        lower, upper, work, merged = (pathlib.Path(place) / name for name in ("lower", "upper", "work", "merged"))
+        for path in (lower, upper, work, merged):
+            path.mkdir()
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        script = f'mount -t overlay overlay -o "{options}" "{merged}"'
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", script], check=False, capture_output=True)
+    return done.returncode == 0
 
 
 def missing():
