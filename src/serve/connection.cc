@@ -270,7 +270,6 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // Closing a socket with unread input resets it, and the client may then lose our answer: read on for a moment.
   net::awaitable<void> discard_input() {
     error_code ignored;
-    tcp().socket().cancel(ignored);  // closing does not end a pending write everywhere: not under Wine 8
     tcp().socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
     tcp().expires_after(kLingerTime);
     std::string scrap(64 << 10, '\0');
@@ -376,12 +375,12 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       connection.tcp().expires_never();
       timer_.expires_after(connection.options().write_timeout);
       timer_.async_wait([self = connection.shared_from_this()](error_code ec) {
-        if (ec || self->write_timer_.expiry() > Clock::now()) return;  // the next write's, when it was late
+        if (ec || self->write_timer_.expiry() > Clock::now()) return;  // the write ended meanwhile
         self->gone_ = true;
         self->close();
       });
     }
-    ~WriteLimit() { timer_.cancel(); }
+    ~WriteLimit() { timer_.expires_at(Clock::time_point::max()); }
     WriteLimit(const WriteLimit&) = delete;
     WriteLimit& operator=(const WriteLimit&) = delete;
 
@@ -422,9 +421,12 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     head.keep_alive(keep_alive_);
     head.chunked(chunked_);
     http::response_serializer<http::empty_body> serializer{head};
-    const WriteLimit limit(*this);
-    auto [ec, n] = co_await http::async_write_header(stream_, serializer, kAwait);
-    bool ok = !ec;
+    bool ok = false;
+    {
+      const WriteLimit limit(*this);
+      auto [ec, n] = co_await http::async_write_header(stream_, serializer, kAwait);
+      ok = !ec;
+    }
     while (ok && !gone_) {
       answer.poll();
       std::string events = answer.take_events();

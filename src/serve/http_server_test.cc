@@ -219,6 +219,17 @@ TEST(HttpServer, AClientThatDoesNotReadIsDroppedAndHindersNobody) {
   EXPECT_TRUE(soon([&] { return engine->stats().running == 0; }));
 }
 
+// The limit is for what the client does not take, not for what the engine has not made yet.
+TEST(HttpServer, AClientThatWaitsLongerThanAWriteMayIsKept) {
+  ServerOptions o = test_options();
+  o.write_timeout = 50ms;
+  Running s(std::make_shared<ScriptedEngine>(ScriptedEngine::Options{.reply = "Hi", .step = 300ms}), o);
+  TestClient c(s.port());
+  c.send(TestClient::compose("POST", kChatPath, kStream));
+  EXPECT_TRUE(c.receive_until("[DONE]"));
+  EXPECT_EQ(c.post(kChatPath, kChat).status, 200);
+}
+
 TEST(HttpServer, SendsCommentsWhileNoTokensCome) {
   ServerOptions o = test_options();
   o.keep_alive_comment = 50ms;
