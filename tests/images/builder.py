@@ -33,7 +33,14 @@ class Builder:
 
     def buildah(self, *args, text=None, limit=LIMIT_S):
         """Runs buildah on a store of our own; its output is shown when it fails."""
-        store = ["--storage-driver", self.driver, "--root", self.directory / "store", "--runroot", self.directory / "run"]
+        store = [
+            "--storage-driver",
+            self.driver,
+            "--root",
+            self.directory / "store",
+            "--runroot",
+            self.directory / "run",
+        ]
         command = ["buildah", *map(str, store), *map(str, args)]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=limit)
         if done.returncode != 0:

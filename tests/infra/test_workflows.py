@@ -245,9 +245,14 @@ def test_time_limits():
 
 
 def test_the_other_files():
-    assert {"codeql.yml", "scorecard.yml", "security-weekly.yml", "bench.yml", "slow.yml", "dependency-review.yml"} <= set(
-        WORKFLOWS
-    )
+    assert {
+        "codeql.yml",
+        "scorecard.yml",
+        "security-weekly.yml",
+        "bench.yml",
+        "slow.yml",
+        "dependency-review.yml",
+    } <= set(WORKFLOWS)
     updates = yaml.safe_load(read(".github/dependabot.yml"))["updates"]
     assert {u["package-ecosystem"] for u in updates} == {"github-actions", "cargo", "pip", "npm", "docker"}
     for update in updates:
