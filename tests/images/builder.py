@@ -71,7 +71,7 @@ class Builder:
         return BASE
 
     def build(self, target, *, volumes=(), tag="test", layers=False, **build_args):
-        """Builds one stage and gives its name. With `layers` what it shares with other stages is built once and kept."""
+        """Builds one stage and gives its name. With `layers` what it shares with others is built once and kept."""
         build_args = {"BASE_IMAGE": self.base(), **build_args}
         name = f"localhost/mlc-llm-{target}:{tag}"
         dockerfile = self.directory / f"Dockerfile.{target}.{tag}"

@@ -50,8 +50,8 @@ def free_port():
 
 
 def from_source():
-    """How stages that compile are built: what they share once, and with the compiler's cache of this machine, so that it
-    takes minutes, not tens of them."""
+    """How stages that compile are built: what they share once, and with the compiler's cache of this machine, so that
+    it takes minutes, not tens of them."""
     ccache = subprocess.run(["ccache", "-k", "cache_dir"], capture_output=True, text=True, check=False).stdout.strip()
     if not ccache or not os.path.isdir(ccache):
         return {"layers": True}
