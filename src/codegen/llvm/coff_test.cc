@@ -66,7 +66,8 @@ ir::PrimFunc copy_through_stack() {
   const ir::Buffer a = ir::buffer("A", DType::f32(), {kFloats}), c = ir::buffer("C", DType::f32(), {kFloats}),
                    local = ir::buffer("local", DType::f32(), {kFloats}, ir::Scope::kLocal);
   const auto copy = [&](const ir::Buffer& to, const ir::Buffer& from) {
-    return ir::for_("i", 0, kFloats, [&](ir::Var i) { return ir::store(to, {kFloats - 1 - i}, ir::load(from, {i})); });
+    return ir::for_("i", 0, kFloats,
+                    [&](const ir::Var& i) { return ir::store(to, {kFloats - 1 - i}, ir::load(from, {i})); });
   };
   return {"copy", {a, c}, {}, ir::allocate(local, ir::seq({copy(local, a), copy(c, local)})), {}};
 }
