@@ -65,6 +65,8 @@ class MappedOutput {
 
  private:
   MappedOutput(std::string path, size_t size) : path_(std::move(path)), size_(size) {}
+  // Gives the file its size and maps it; the opposite, which also closes it.
+  Result<void> map();
   void unmap();
   std::string path_, temp_path_;
   size_t size_ = 0;

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/mmap.h"
-#include "base/os.h"
 
 namespace mlc {
 
@@ -66,38 +65,19 @@ Result<void> MappedFile::lock_in_memory() const {
                path_, size_, std::strerror(errno));
 }
 
-Result<std::unique_ptr<MappedOutput>> MappedOutput::create(const std::string& path, size_t size) {
-  std::unique_ptr<MappedOutput> out(new MappedOutput(path, size));
-  std::string name = path + ".tmp-XXXXXX";
-  out->fd_ = os::make_temp_file(name);
-  if (out->fd_ < 0) return error(ErrorCode::kIo, "{}: cannot create it: {}", path, std::strerror(errno));
-  out->temp_path_ = name;
-  if (const int code = ::posix_fallocate(out->fd_, 0, static_cast<off_t>(size)); code != 0) {
-    return error(ErrorCode::kIo, "{}: cannot reserve {} MiB: {}", path, size >> 20, std::strerror(code));
+Result<void> MappedOutput::map() {
+  if (const int code = ::posix_fallocate(fd_, 0, static_cast<off_t>(size_)); code != 0) {
+    return error(ErrorCode::kIo, "{}: cannot reserve {} MiB: {}", path_, size_ >> 20, std::strerror(code));
   }
-  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, out->fd_, 0);
-  if (data == MAP_FAILED) return error(ErrorCode::kIo, "{}: cannot map it: {}", path, std::strerror(errno));
-  out->data_ = static_cast<std::byte*>(data);
-  return out;
+  void* data = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  if (data == MAP_FAILED) return error(ErrorCode::kIo, "{}: cannot map it: {}", path_, std::strerror(errno));
+  data_ = static_cast<std::byte*>(data);
+  return {};
 }
 
 void MappedOutput::unmap() {
   if (data_ != nullptr) ::munmap(std::exchange(data_, nullptr), size_);
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
-MappedOutput::~MappedOutput() {
-  unmap();
-  if (!temp_path_.empty()) ::unlink(temp_path_.c_str());
-}
-
-Result<void> MappedOutput::finish() {
-  unmap();  // not every system renames what is open
-  if (os::rename_over(temp_path_, path_) != 0) {
-    return error(ErrorCode::kIo, "{}: cannot rename the finished file: {}", path_, std::strerror(errno));
-  }
-  temp_path_.clear();
-  return {};
 }
 
 }  // namespace mlc

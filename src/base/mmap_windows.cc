@@ -73,38 +73,19 @@ Result<void> MappedFile::lock_in_memory() const {
                path_, size_, std::strerror(errno));
 }
 
-Result<std::unique_ptr<MappedOutput>> MappedOutput::create(const std::string& path, size_t size) {
-  std::unique_ptr<MappedOutput> out(new MappedOutput(path, size));
-  std::string name = path + ".tmp-XXXXXX";
-  out->fd_ = os::make_temp_file(name);
-  if (out->fd_ < 0) return error(ErrorCode::kIo, "{}: cannot create it: {}", path, std::strerror(errno));
-  out->temp_path_ = name;
+Result<void> MappedOutput::map() {
   // A mapping larger than the file makes the file that large, or fails when the disk is full.
-  void* data = map_view(reinterpret_cast<HANDLE>(::_get_osfhandle(out->fd_)), size, PAGE_READWRITE, FILE_MAP_WRITE);
+  void* data = map_view(reinterpret_cast<HANDLE>(::_get_osfhandle(fd_)), size_, PAGE_READWRITE, FILE_MAP_WRITE);
   if (data == nullptr) {
-    return error(ErrorCode::kIo, "{}: cannot reserve {} MiB: {}", path, size >> 20, std::strerror(errno));
+    return error(ErrorCode::kIo, "{}: cannot reserve {} MiB: {}", path_, size_ >> 20, std::strerror(errno));
   }
-  out->data_ = static_cast<std::byte*>(data);
-  return out;
+  data_ = static_cast<std::byte*>(data);
+  return {};
 }
 
 void MappedOutput::unmap() {
   if (data_ != nullptr) ::UnmapViewOfFile(std::exchange(data_, nullptr));
   if (fd_ >= 0) ::_close(std::exchange(fd_, -1));
-}
-
-MappedOutput::~MappedOutput() {
-  unmap();
-  if (!temp_path_.empty()) ::_unlink(temp_path_.c_str());
-}
-
-Result<void> MappedOutput::finish() {
-  unmap();
-  if (os::rename_over(temp_path_, path_) != 0) {
-    return error(ErrorCode::kIo, "{}: cannot rename the finished file: {}", path_, std::strerror(errno));
-  }
-  temp_path_.clear();
-  return {};
 }
 
 }  // namespace mlc

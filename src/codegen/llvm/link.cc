@@ -2,48 +2,19 @@
 
 #include <lld/Common/Driver.h>
 #include <llvm/Support/raw_ostream.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <system_error>
-#include <utility>
+
+#include "base/file.h"
 
 LLD_HAS_DRIVER(elf)
 LLD_HAS_DRIVER(coff)
 
 namespace mlc::codegen {
 namespace {
-
-// A new directory beside `path` that vanishes with the scope. In it files can have names that say nothing of where they
-// stand: a DLL keeps its own.
-class WorkDir {
- public:
-  static Result<WorkDir> beside(const std::string& path) {
-    static std::atomic<uint64_t> counter{0};
-    WorkDir dir(fmt::format("{}.{}.{}", path, ::getpid(), counter++));
-    std::error_code ec;
-    std::filesystem::create_directory(dir.path_, ec);
-    if (ec) return error(ErrorCode::kIo, "cannot make the directory {}: {}", dir.path_, ec.message());
-    return dir;
-  }
-  WorkDir(WorkDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  WorkDir& operator=(WorkDir&&) = delete;
-  ~WorkDir() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  explicit WorkDir(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 Result<void> write_bytes(const std::string& path, const std::string& bytes) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
@@ -88,7 +59,8 @@ std::vector<std::string> coff_command(const std::string& out) {
 }  // namespace
 
 Result<void> link_shared(const std::vector<std::string>& objects, const std::string& out_path) {
-  MLC_TRY(const WorkDir work, WorkDir::beside(out_path));
+  // In a directory of its own a file's name says nothing of where it stands: a DLL keeps its own.
+  MLC_TRY(const TempDir work, TempDir::create_beside(out_path));
   const std::string linked = work.file("kernels.dll");
   std::vector<std::string> arguments =
       !objects.empty() && is_elf(objects[0]) ? elf_command(linked) : coff_command(linked);
@@ -98,23 +70,14 @@ Result<void> link_shared(const std::vector<std::string>& objects, const std::str
     arguments.push_back(path);
   }
   MLC_TRY_VOID(run_lld(arguments));
-  if (std::rename(linked.c_str(), out_path.c_str()) != 0) {
-    return error(ErrorCode::kIo, "cannot move the linked library to {}: {}", out_path, std::strerror(errno));
-  }
-  return {};
+  return rename_path(linked, out_path);
 }
 
 Result<std::string> link_shared_bytes(const std::vector<std::string>& objects) {
-  std::error_code ec;
-  const auto directory = std::filesystem::temp_directory_path(ec);
-  if (ec) return error(ErrorCode::kIo, "no directory for temporary files: {}; set TMPDIR", ec.message());
-  MLC_TRY(const WorkDir work, WorkDir::beside((directory / "mlc-link").string()));
+  MLC_TRY(const TempDir work, TempDir::create());
   const std::string path = work.file("kernels");
   MLC_TRY_VOID(link_shared(objects, path));
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in || bytes.empty()) return error(ErrorCode::kIo, "cannot read back {}", path);
-  return bytes;
+  return read_file(path);
 }
 
 }  // namespace mlc::codegen
