@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 #include <spdlog/formatter.h>
+#include <spdlog/spdlog.h>
 
 #include <memory>
 
@@ -53,13 +54,13 @@ void set_format(Format format) {
 void event(const std::string& message, const OrderedJson& fields) {
   if (!spdlog::should_log(spdlog::level::info)) return;
   if (chosen_format == Format::kJson) {
-    return spdlog::info("{}", json_line(spdlog::log_clock::now(), "info", message, fields));
+    return info("{}", json_line(spdlog::log_clock::now(), "info", message, fields));
   }
   std::string line = message;
   for (const auto& [key, value] : fields.items()) {
     if (!value.is_null()) line += " " + key + "=" + (value.is_string() ? value.get<std::string>() : dump(value));
   }
-  spdlog::info("{}", line);
+  info("{}", line);
 }
 
 }  // namespace mlc::log

@@ -30,7 +30,7 @@ namespace {
 // A program that links the library has its own logging; this one's goes to standard error.
 void init_log_once() {
   static std::once_flag once;
-  std::call_once(once, [] { log::init(spdlog::level::warn); });
+  std::call_once(once, [] { log::init(log::Level::kWarn); });
 }
 
 // Nothing that is thrown (memory that ran out, a third party's exception) may cross into C.
@@ -76,12 +76,12 @@ mlc_status mlc_set_log_level(const char* level) {
   if (level == nullptr) return missing("level");
   return guarded([&] {
     init_log_once();
-    const auto known = spdlog::level::from_str(level);
-    if (known == spdlog::level::off && std::strcmp(level, "off") != 0) {
+    const auto known = mlc::log::level_named(level);
+    if (!known) {
       return fail({MLC_INVALID_ARGUMENT,
                    fmt::format("the log level is \"{}\"; expected trace, debug, info, warn, error or off", level)});
     }
-    spdlog::set_level(known);
+    mlc::log::set_level(*known);
     return mlc_status{MLC_OK};
   });
 }

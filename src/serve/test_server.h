@@ -37,7 +37,7 @@ inline ServerOptions test_options() {
 class Running {
  public:
   Running(std::shared_ptr<engine::Engine> engine, const ServerOptions& options = test_options(), bool loaded = true) {
-    spdlog::set_level(spdlog::level::warn);  // no line per request
+    log::set_level(log::Level::kWarn);  // no line per request
     auto created = HttpServer::create(options);
     MLC_CHECK(created.has_value(), "{}", created.error().message);
     server_ = std::move(*created);

@@ -99,7 +99,7 @@ int run(int argc, char** argv) {
 }  // namespace mlc::tools
 
 int mlc_llm_main(int argc, char** argv) {
-  mlc::log::init(spdlog::level::warn);
+  mlc::log::init(mlc::log::Level::kWarn);
   mlc::os::prepare_terminal();
   try {
     return mlc::tools::run(argc, argv);

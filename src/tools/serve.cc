@@ -172,7 +172,7 @@ Result<int> run_server(Options o) {
   o.server.vllm_metric_names = o.metrics_compat == "vllm";
   o.server.version = version();
   o.server.handle_signals = true;
-  log::init(spdlog::level::info);
+  log::init(log::Level::kInfo);
   log::set_format(o.log_format == "json" ? log::Format::kJson : log::Format::kText);
   MLC_TRY(auto server, serve::HttpServer::create(o.server));  // a port in use shows before the model is loaded
   MLC_TRY_VOID(server->listen());

@@ -167,3 +167,4 @@ def test_debug_logs(home):
     assert "debug" not in ok(home, *ask).err
     assert re.search(r"^debug \d+ workers", ok(home, *ask, env={"MLC_DEBUG": "1"}).err, re.MULTILINE)
     assert "debug" not in ok(home, *ask, env={"MLC_DEBUG": "1", "MLC_LOG": "warn"}).err
+    assert 'MLC_LOG="loud" is no log level; expected trace' in ok(home, *ask, env={"MLC_LOG": "loud"}).err

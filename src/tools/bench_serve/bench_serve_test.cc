@@ -95,7 +95,7 @@ Sample ask_once(const Server& server, std::chrono::nanoseconds limit = 20s) {
 class Running {
  public:
   explicit Running(ScriptedEngine::Options engine, serve::ServerOptions options = {}) {
-    spdlog::set_level(spdlog::level::warn);
+    log::set_level(log::Level::kWarn);
     options.port = 0;
     server_ = serve::HttpServer::create(options).value();
     MLC_CHECK(server_->listen().has_value(), "listen");
