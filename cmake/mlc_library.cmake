@@ -41,8 +41,8 @@ function(mlc_compile_options target)
   endif()
   target_include_directories(${target} ${scope} "${CMAKE_SOURCE_DIR}/src" "${CMAKE_BINARY_DIR}/generated")
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -fvisibility=hidden>)
-  # GCC 12 reports std::string concatenation at -O3 (its bug 105651).
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+  # GCC 12 reports std::string concatenation at -O3 (its bug 105651), and the frames of Boost.Asio's coroutines at -O2.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict -Wno-mismatched-new-delete>)
   if(MLC_WERROR)
     # Its other flow-sensitive warnings also fire inside the standard library when it is inlined: shown, not fatal.
     target_compile_options(${target} PRIVATE -Werror -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow
