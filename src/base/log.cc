@@ -47,13 +47,10 @@ void init(Level default_level) {
   auto logger = std::make_shared<spdlog::logger>("mlc", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_pattern("%^%l%$ %v");
   const std::string wanted = knob("MLC_LOG");
-  if (!wanted.empty()) {
-    logger->set_level(level_of(level_named(wanted).value_or(default_level)));
-  } else {
-    logger->set_level(knob("MLC_DEBUG") == "1" ? spdlog::level::debug : level_of(default_level));
-  }
+  const std::optional<Level> named = level_named(wanted);
+  logger->set_level(level_of(named.value_or(knob("MLC_DEBUG") == "1" ? Level::kDebug : default_level)));
   spdlog::set_default_logger(std::move(logger));
-  if (!wanted.empty() && !level_named(wanted)) {
+  if (!wanted.empty() && !named) {
     warn("MLC_LOG=\"{}\" is no log level; expected trace, debug, info, warn, error or off", wanted);
   }
 }

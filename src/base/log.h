@@ -3,7 +3,8 @@
 //
 //   log::info("loaded {} parameters in {} ms", n, ms);
 //
-// spdlog does the work, in log.cc alone: its templates would cost each file that logs seconds of compile time.
+// spdlog does the work, in this folder's files alone: its templates would cost each file that logs seconds of compile
+// time.
 #pragma once
 
 #include <fmt/core.h>
