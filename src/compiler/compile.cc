@@ -5,6 +5,7 @@
 
 #include "artifact/abi.h"
 #include "base/build_id.h"
+#include "base/knobs.h"
 #include "codegen/llvm/emit.h"
 #include "codegen/llvm/host.h"
 #include "codegen/llvm/link.h"
@@ -176,6 +177,7 @@ std::string compile_key(const model::ModelConfig& config, const std::string& sch
   key["llvm"] = codegen::llvm_version();
   key["tuning"] = o.tuning ? o.tuning->digest(o.target.str()) : "";
   key["build"] = build_id();  // shipped defaults are part of the program
+  if (const std::string without = knob("MLC_DISABLE_PASS"); !without.empty()) key["without"] = without;
   return key.dump();
 }
 

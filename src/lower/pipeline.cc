@@ -20,6 +20,7 @@
 #include "lower/sum_in_i16.h"
 #include "lower/unroll_loops.h"
 #include "lower/vectorize_loops.h"
+#include "lower/widen_inputs.h"
 
 namespace mlc::lower {
 namespace {
@@ -117,6 +118,7 @@ const std::vector<Pass>& passes() {
       {"vectorize_loops", any_target<vectorize_loops>, kGraph, false, kAll, "vectorized loops to vector code"},
       {"scalarize_vectors", scalarize_vectors, kGraph, false, kGpus, "vector code as the language has it"},
       {"sum_in_i16", sum_in_i16, kGraph, true, kCpus, "sums of 4-bit products in 16 bits, widened once per group"},
+      {"widen_inputs", widen_inputs, kGraph, true, kCpus, "inputs of byte products to 16 bits once per group"},
       {"legalize_dot", legalize_dot, kGraph, false, kAll, "integer dot products as the target has them"},
       {"legalize_dtypes", legalize_dtypes, kGraph, false, kAll, "16-bit float arithmetic in f32"},
       {"expand_math", expand_math, kGraph, false, kCpus, "exp and its kin as polynomials"},

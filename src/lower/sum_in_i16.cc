@@ -1,7 +1,6 @@
 #include "lower/sum_in_i16.h"
 
 #include <map>
-#include <numeric>
 #include <optional>
 
 #include "arith/simplify.h"
@@ -9,6 +8,7 @@
 #include "ir/loop_hints.h"
 #include "ir/visit.h"
 #include "lower/legalize_dot.h"
+#include "lower/unrolled_nest.h"
 
 namespace mlc::lower {
 
@@ -16,39 +16,10 @@ using namespace ir;  // NOLINT: a pass is written in the IR's words
 
 namespace {
 
-constexpr int kWidth = 8;             // i32 lanes of a 256-bit register
-constexpr int64_t kMaxSums = 8;       // registers for sums; as many hold weights, inputs and products
+constexpr int kWidth = 8;  // i32 lanes of a 256-bit register
+constexpr int64_t kMaxSums = kSumsInRegisters;
 constexpr int64_t kStepsOfALoad = 2;  // low and high halves of the same bytes
 constexpr int64_t kMaxI16 = 32767;
-
-// for … unrolled: for … unrolled: store, with constant extents.
-struct Nest {
-  std::vector<For> loops;
-  Store store;
-};
-
-std::optional<Nest> unrolled_nest(const Stmt& s) {
-  Nest nest;
-  const Stmt* at = &s;
-  while (const For* f = as<For>(*at)) {
-    if (f->kind != ForKind::kUnrolled || !as_const_int(f->extent) || !f->annotations.empty()) return std::nullopt;
-    nest.loops.push_back(*f);
-    at = &f->body;
-  }
-  const Store* store = as<Store>(*at);
-  if (!store || store->predicate || nest.loops.empty()) return std::nullopt;
-  nest.store = *store;
-  return nest;
-}
-
-Stmt wrap(const std::vector<For>& loops, size_t first, Stmt body) {
-  for (size_t i = loops.size(); i-- > first;) {
-    For loop = loops[i];
-    loop.body = std::move(body);
-    body = make_stmt(std::move(loop));
-  }
-  return body;
-}
 
 // The largest byte that e can have, if it ends with a mask.
 int64_t largest_byte(const Expr& e) {
@@ -61,26 +32,6 @@ int64_t largest_byte(const Expr& e) {
   int64_t largest = 0;
   for (int shift = 0; shift < 32; shift += 8) largest = std::max(largest, (*mask >> shift) & 255);
   return largest;
-}
-
-// Lanes begin … begin+kWidth-1 of e, computed narrow where that is possible: no wide vector is cut in the inner loop.
-Expr narrow(const Expr& e, int begin) {
-  const DType t = e.dtype().with_lanes(kWidth);
-  if (const auto* r = as<Ramp>(e)) return ramp(r->base + r->stride * imm(r->stride.dtype(), begin), r->stride, kWidth);
-  if (const auto* b = as<Broadcast>(e)) return broadcast(b->a, kWidth);
-  if (const auto* b = as<Binary>(e)) return binary(b->op, narrow(b->a, begin), narrow(b->b, begin));
-  if (const auto* c = as<Cast>(e)) return cast(t, narrow(c->a, begin));
-  if (const auto* r = as<Reinterpret>(e); r && r->a.dtype().lanes == e.dtype().lanes) {
-    return reinterpret(t, narrow(r->a, begin));
-  }
-  if (const auto* l = as<Load>(e); l && !l->predicate) {
-    std::vector<Expr> at;
-    for (const Expr& i : l->indices) at.push_back(i.dtype().lanes == 1 ? i : narrow(i, begin));
-    return load(l->buffer, std::move(at));
-  }
-  std::vector<int> lanes(kWidth);
-  std::iota(lanes.begin(), lanes.end(), begin);
-  return shuffle({e}, std::move(lanes));
 }
 
 // The two parts that e is the sum of, side by side in one buffer: where they are. Also of a broadcast of it.
@@ -127,21 +78,11 @@ class I16Summer : public Mutator {
   }
 
  private:
-  static const Call* dot(const Nest& n) {
-    const Call* c = as<Call>(n.store.value);
-    return c && c->intrinsic == "dot4_u7s8" ? c : nullptr;
-  }
-
-  // The outermost loop is the sum's, its store adds to what it loads, and no sum of the loop leaves 16 bits.
+  // No sum of the loop leaves 16 bits.
   static bool fits(const Nest& n) {
-    const Call* c = dot(n);
-    if (!c || n.store.value.dtype().lanes % kWidth != 0) return false;
-    const auto* old = as<Load>(c->args[0]);
-    if (!old || old->buffer != n.store.buffer || old->predicate) return false;
-    for (size_t i = 0; i < old->indices.size(); ++i) {
-      if (!equal(old->indices[i], n.store.indices[i]) || uses_var(n.store.indices[i], n.loops[0].var)) return false;
-    }
-    return *as_const_int(n.loops[0].extent) * 2 * largest_byte(c->args[1]) * 128 <= kMaxI16;
+    const Call* c = dot_of(n, "dot4_u7s8");
+    return c && n.store.value.dtype().lanes % kWidth == 0 &&
+           *as_const_int(n.loops[0].extent) * 2 * largest_byte(c->args[1]) * 128 <= kMaxI16;
   }
 
   // Whether `s` does nothing but fill `sums`, with what does not depend on them.
@@ -191,24 +132,9 @@ class I16Summer : public Mutator {
     return seq(std::move(parts));
   }
 
-  // for s in 8 unrolled -> for p in 4 (kept) { for q in 2 unrolled: s = p * 2 + q }
-  static Stmt in_order(const For& steps, Stmt body) {
-    const int64_t extent = *as_const_int(steps.extent);
-    if (extent % kStepsOfALoad != 0) return wrap({steps}, 0, std::move(body));
-    const auto part = [&](const Var& p, const Var& q) {
-      return substitute(body, {{steps.var, steps.min + Expr(p) * kStepsOfALoad + Expr(q)}});
-    };
-    const Stmt kept = for_("p", 0, extent / kStepsOfALoad, [&](Var p) {
-      return for_("q", 0, kStepsOfALoad, [&](Var q) { return part(p, q); }, ForKind::kUnrolled);
-    });
-    For loop = *as<For>(kept);
-    loop.annotations[kKeepLoopKey] = 1;
-    return make_stmt(std::move(loop));
-  }
-
   // Halves first … end-1 of all sums.
   static Stmt part(const Nest& n, int first, int end, const Start& start) {
-    const Call* c = dot(n);
+    const Call* c = dot_of(n, "dot4_u7s8");
     const DType i16 = DType::i16().with_lanes(2 * kWidth), i32 = DType::i32().with_lanes(kWidth);
     std::vector<Expr> shape, at;
     for (size_t i = 1; i < n.loops.size(); ++i) {
@@ -224,17 +150,16 @@ class I16Summer : public Mutator {
       at[at.size() - 2] = h - first;
       at.back() = ramp(0, 1, 2 * kWidth);
       const Expr products = call(i16, "x86.pmaddubsw.256",
-                                 {reinterpret(DType::u8().with_lanes(4 * kWidth), narrow(c->args[1], begin)),
-                                  reinterpret(DType::i8().with_lanes(4 * kWidth), narrow(c->args[2], begin))});
+                                 {reinterpret(DType::u8().with_lanes(4 * kWidth), narrow(c->args[1], begin, kWidth)),
+                                  reinterpret(DType::i8().with_lanes(4 * kWidth), narrow(c->args[2], begin, kWidth))});
       clear.push_back(store(pairs, at, start.parts ? reinterpret(i16, broadcast(start.parts, kWidth)) : imm(i16, 0)));
       add.push_back(store(pairs, at, load(pairs, at) + products));
-      std::vector<Expr> to;
-      for (const Expr& i : n.store.indices) to.push_back(i.dtype().lanes == 1 ? i : narrow(i, begin));
+      const std::vector<Expr> to = narrow_indices(n.store.indices, begin, kWidth);
       const Expr sum = call(i32, "x86.pmaddwd.256", {load(pairs, at), imm(i16, 1)});
       widen.push_back(store(n.store.buffer, to, start.parts ? sum : load(n.store.buffer, to) + sum));
     }
     // refresh: the same loops, three times.
-    const Stmt steps = in_order(n.loops[0], wrap(n.loops, 1, seq(std::move(add))));
+    const Stmt steps = kept_steps(n.loops[0], kStepsOfALoad, wrap(n.loops, 1, seq(std::move(add))));
     std::vector<Stmt> all = {refresh(wrap(n.loops, 1, seq(std::move(clear)))), steps};
     if (start.fill && !start.parts) all.push_back(start.fill);  // here, it takes no registers before
     all.push_back(refresh(wrap(n.loops, 1, seq(std::move(widen)))));

@@ -1,0 +1,38 @@
+// What the passes over unrolled sums of products share: finding such a sum, cutting its lanes, keeping its steps a loop.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "ir/expr.h"
+#include "ir/stmt.h"
+
+namespace mlc::lower {
+
+// Of sixteen vector registers: as many hold weights, inputs and products.
+inline constexpr int64_t kSumsInRegisters = 8;
+
+// for … unrolled: for … unrolled: store, with constant extents.
+struct Nest {
+  std::vector<ir::For> loops;
+  ir::Store store;
+};
+std::optional<Nest> unrolled_nest(const ir::Stmt& s);
+
+// The call of `intrinsic`, if n's outermost loop adds such dot products up in what n stores: d[…] = @dot(d[…], a, b),
+// where d's indices do not depend on that loop.
+const ir::Call* dot_of(const Nest& n, const char* intrinsic);
+
+// Loops first … around `body`.
+ir::Stmt wrap(const std::vector<ir::For>& loops, size_t first, ir::Stmt body);
+
+// for s in 8 unrolled -> for p in 4 (kept) { for q in 2 unrolled: s = p * 2 + q }, with at_once = 2
+ir::Stmt kept_steps(const ir::For& steps, int64_t at_once, ir::Stmt body);
+
+// Lanes begin … begin+width-1 of e, computed narrow where that is possible: no wide vector is cut in the inner loop.
+ir::Expr narrow(const ir::Expr& e, int begin, int width);
+// The same of indices: those of one lane are the same for all.
+std::vector<ir::Expr> narrow_indices(const std::vector<ir::Expr>& indices, int begin, int width);
+
+}  // namespace mlc::lower
