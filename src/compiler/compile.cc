@@ -40,8 +40,13 @@ bool has_fast_bf16_dots(const target::Target& target) {
   return target.has("avx512bf16") && target.cpu.rfind("znver", 0) == 0;
 }
 
-// Sums of eight rows and 16 columns fill all sixteen 256-bit registers and leave none for operands.
-int64_t largest_tile(const target::Target& target) { return target.vector_bits() == 256 ? 4 : graph::kLargestTile; }
+// Half of the registers for sums. With 256 bits, sums of eight rows and 16 columns would fill all sixteen.
+graph::Tiling tiling(const target::Target& target) {
+  const int64_t registers = target.vector_bits() >= 512 || target.is_aarch64() ? 32 : 16;
+  if (!target.is_cpu()) return {};
+  return {.largest_tile = target.vector_bits() == 256 ? 4 : 8,
+          .register_sums = std::max<int64_t>(1, registers * target.vector_bits() / 512 / 2)};
+}
 
 Result<void> build_stage(Work& w) {
   const DType kv = *w.options.kv_dtype;
@@ -65,7 +70,7 @@ Result<void> optimize_stage(Work& w) {
 }
 
 Result<void> to_ir_stage(Work& w) {
-  w.program = graph::to_ir(w.graph, largest_tile(w.options.target));
+  w.program = graph::to_ir(w.graph, tiling(w.options.target));
   w.module = w.program.module;
   w.artifact.params = assemble_params(w.graph, w.module);
   w.artifact.plan = assemble_plan(w.graph, w.program, graph::plan_memory(w.graph));

@@ -78,9 +78,9 @@ Case linear_case(unsigned seed) {
   }
   const auto activation = integer ? graph::Activation::kInt8 : graph::Activation::kFloat32;
   const bool apart = rng() % 2 == 0;
-  const int64_t tile = rng() % 2 == 0 ? 4 : graph::kLargestTile;  // as for vectors of 256 bits, and of others
+  const int64_t tile = rng() % 2 == 0 ? 4 : graph::Tiling{}.largest_tile;  // as for vectors of 256 bits, and of others
   return {seed, fmt::format("{} {}x{} int8 {} residual {}", scheme, n, k, integer, residual),
-          graph::to_ir(graph::fuse(graph::expand_linear(g, activation, true, apart)), tile).module};
+          graph::to_ir(graph::fuse(graph::expand_linear(g, activation, true, apart)), {.largest_tile = tile}).module};
 }
 
 Case attention_case(unsigned seed) {
@@ -124,7 +124,8 @@ Case attention_case(unsigned seed) {
   g.add_op({.name = "combine", .op = "attention_combine", .attrs = attrs, .inputs = {parts, positions}, .outputs = {o}},
            {});
   return {seed, fmt::format("heads {} kv {} dim {} {} segment {}", heads, kv_heads, dim, kv.str(), segment),
-          graph::to_ir(graph::fuse(g)).module, segment, static_cast<size_t>(heads * dim)};
+          graph::to_ir(graph::fuse(g), {.register_sums = pick(rng, 1, 16)}).module, segment,
+          static_cast<size_t>(heads * dim)};
 }
 
 void set_ints(Bytes& bytes, const std::function<int32_t(size_t)>& value) {

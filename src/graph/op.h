@@ -19,6 +19,7 @@ class EmitContext {
   ir::Var syms[kNumSyms];           // the size variables; absent ones are null
   Sym rows = Sym::kTokens;          // the symbol that counts the rows of the outputs
   int64_t row_tile = 1;
+  int64_t register_sums = 16;  // Tiling::register_sums
 
   // Iteration variables for the rows of the output, to be followed by more; and the row index from them.
   std::vector<ir::IterSpec> row_iters(std::vector<ir::IterSpec> more) const;

@@ -113,10 +113,12 @@ ir::Stmt copy_block(const EmitContext& c, const ir::Buffer& from, const ir::Buff
   });
 }
 
-ir::PrimFunc emit_group(const Graph& g, const Group& group, const Interface& f, Sym rows, int64_t tile) {
+ir::PrimFunc emit_group(const Graph& g, const Group& group, const Interface& f, Sym rows, int64_t tile,
+                        int64_t register_sums) {
   EmitContext c;
   c.rows = rows;
   c.row_tile = tile;
+  c.register_sums = register_sums;
   ir::PrimFunc func;
   for (Sym s : f.sizes) {
     const ir::Var v = ir::var(s == rows ? "rows" : sym_name(s));
@@ -189,7 +191,7 @@ std::vector<RowRange> matmul_row_ranges(int64_t largest) {
   return ranges;
 }
 
-Program to_ir(const Graph& g, int64_t largest_tile) {
+Program to_ir(const Graph& g, const Tiling& tiling) {
   Program p;
   std::map<std::string, std::vector<CallVariant>> known;
   for (const Group& group : g.groups) {
@@ -216,8 +218,8 @@ Program to_ir(const Graph& g, int64_t largest_tile) {
       const std::vector<RowRange> whole = {{1, -1}};
       const bool tiled = op.kind == OpKind::kMatmul;
       int64_t min = 1;
-      for (const RowRange& range : tiled ? matmul_row_ranges(largest_tile) : whole) {
-        ir::PrimFunc func = emit_group(g, group, f, call.rows, range.tile);
+      for (const RowRange& range : tiled ? matmul_row_ranges(tiling.largest_tile) : whole) {
+        ir::PrimFunc func = emit_group(g, group, f, call.rows, range.tile, tiling.register_sums);
         func.name = tiled ? fmt::format("{}_r{}", base, range.tile) : base;
         func.attrs["stage"] = std::string("graph");
         func.attrs["rule"] = std::string(rule_of(op.kind));

@@ -39,7 +39,11 @@ struct RowRange {
 };
 std::vector<RowRange> matmul_row_ranges(int64_t largest);
 
-constexpr int64_t kLargestTile = 8;
-Program to_ir(const Graph& g, int64_t largest_tile = kLargestTile);
+// What the target's registers hold.
+struct Tiling {
+  int64_t largest_tile = 8;    // rows of a matmul's tile
+  int64_t register_sums = 16;  // vectors of 16 floats that are summed at once, operands beside them
+};
+Program to_ir(const Graph& g, const Tiling& tiling = {});
 
 }  // namespace mlc::graph

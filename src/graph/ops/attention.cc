@@ -133,6 +133,7 @@ class AttentionEmitter {
         h_(heads_of(*c.node)),
         lanes_(lanes_for(h_.dim)),
         g_(h_.group()),
+        tile_(tile_of(g_, c.register_sums)),
         strips_(strips_of(*c.node)),
         scale_(1.0 / std::sqrt(static_cast<double>(h_.dim))),
         scores_(local("scores", {strips_.pages, g_, kPage})),
@@ -227,6 +228,10 @@ class AttentionEmitter {
 
   static DType page_vec() { return DType::f32().with_lanes(kPage); }
   Stmt heads(const std::function<Stmt(Expr)>& body) const { return each("g", g_, body); }
+  // A tile's heads from g0 on.
+  Stmt heads_from(int64_t g0, const std::function<Stmt(Expr)>& body) const {
+    return each("g", std::min(tile_.heads, g_ - g0), [&](const Expr& g) { return body(g + g0); });
+  }
   Stmt columns(const std::function<Stmt(Expr)>& body) const {
     return each("d", h_.dim / lanes_, [&](const Expr& d) { return body(d * lanes_); });
   }
@@ -268,25 +273,31 @@ class AttentionEmitter {
 
   // scores[t, g, :] = sum over d of q[g, d] * K[page t, head, d, :], ascending d
   Stmt scores(const Expr& m, const Expr& head, const std::vector<Var>& page, const std::vector<Var>& next) const {
-    std::vector<Stmt> clear, add;
+    std::vector<Stmt> clear;
     for (size_t t = 0; t < page.size(); ++t) {
       const Expr at = static_cast<int64_t>(t);
       clear.push_back(heads([&](const Expr& g) { return set_scores(at, g, ir::zero(page_vec())); }));
     }
-    Stmt loop = ir::for_("d", 0, h_.dim, [&](const Var& d) {
-      for (size_t t = 0; t < page.size(); ++t) {
-        const Expr at = static_cast<int64_t>(t);
-        add.push_back(ir::prefetch(c_.in[4], {next[t], head, d, 0}, kSecondLevel));
-        const Expr k = ir::cast(page_vec(), ir::load(c_.in[4], {page[t], head, d, ir::ramp(0, 1, kPage)}));
-        add.push_back(heads([&](const Expr& g) {
-          Expr q = ir::load(c_.in[0], {m, (head * g_ + g) * h_.dim + d});
-          return set_scores(at, g, ir::fma(splat(q, kPage), k, score_vec(at, g)));
+    const auto n = static_cast<int64_t>(page.size());
+    std::vector<Stmt> loops = std::move(clear);
+    for (int64_t t0 = 0; t0 < n; t0 += tile_.others) {
+      for (int64_t g0 = 0; g0 < g_; g0 += tile_.heads) {
+        loops.push_back(ir::for_("d", 0, h_.dim, [&](const Var& d) {
+          std::vector<Stmt> add;
+          for (int64_t t = t0; t < std::min(n, t0 + tile_.others); ++t) {
+            const auto i = static_cast<size_t>(t);
+            if (g0 == 0) add.push_back(ir::prefetch(c_.in[4], {next[i], head, d, 0}, kSecondLevel));
+            const Expr k = ir::cast(page_vec(), ir::load(c_.in[4], {page[i], head, d, ir::ramp(0, 1, kPage)}));
+            add.push_back(heads_from(g0, [&](const Expr& g) {
+              Expr q = ir::load(c_.in[0], {m, (head * g_ + g) * h_.dim + d});
+              return set_scores(t, g, ir::fma(splat(q, kPage), k, score_vec(t, g)));
+            }));
+          }
+          return ir::seq(std::move(add));
         }));
       }
-      return ir::seq(std::move(add));
-    });
-    clear.push_back(loop);
-    return ir::seq(std::move(clear));
+    }
+    return ir::seq(std::move(loops));
   }
 
   // The online softmax: a new maximum rescales what was summed so far; scores become probabilities.
@@ -329,30 +340,48 @@ class AttentionEmitter {
 
   // acc[g, :] += sum over the pages' tokens j of p[t, g, j] * V[page t, head, j, :], ascending tokens
   Stmt accumulate(const Expr& head, const std::vector<Var>& page, const std::vector<Var>& next) const {
-    const int64_t line = 64 / c_.in[5]->dtype.bytes();
+    const int64_t line = 64 / c_.in[5]->dtype.bytes(), all = h_.dim / lanes_;
     std::vector<Stmt> loops;
-    for (size_t t = 0; t < page.size(); ++t) {
-      loops.push_back(ir::for_("j", 0, kPage, [&](const Var& j) {
-        const Stmt hints = each("c", std::max<int64_t>(1, h_.dim / line), [&](const Expr& x) {
-          return ir::prefetch(c_.in[5], {next[t], head, j, x * line}, kSecondLevel);
-        });
-        const Stmt add = columns([&](const Expr& d) {
-          Expr v = ir::cast(DType::f32().with_lanes(lanes_), ir::load(c_.in[5], {page[t], head, j, vec(d, lanes_)}));
-          return heads([&](const Expr& g) {
-            Expr p = splat(ir::load(scores_, {static_cast<int64_t>(t), g, j}), lanes_);
-            return ir::store(acc_, {g, vec(d, lanes_)}, ir::fma(p, v, ir::load(acc_, {g, vec(d, lanes_)})));
+    for (int64_t d0 = 0; d0 < all; d0 += tile_.others) {
+      for (int64_t g0 = 0; g0 < g_; g0 += tile_.heads) {
+        const auto add = [&](size_t t, const Expr& j) {
+          return each("d", std::min(tile_.others, all - d0), [&](const Expr& i) {
+            const Expr d = (i + d0) * lanes_;
+            Expr v = ir::cast(DType::f32().with_lanes(lanes_), ir::load(c_.in[5], {page[t], head, j, vec(d, lanes_)}));
+            return heads_from(g0, [&](const Expr& g) {
+              Expr p = splat(ir::load(scores_, {static_cast<int64_t>(t), g, j}), lanes_);
+              return ir::store(acc_, {g, vec(d, lanes_)}, ir::fma(p, v, ir::load(acc_, {g, vec(d, lanes_)})));
+            });
           });
-        });
-        return ir::seq({hints, add});
-      }));
+        };
+        for (size_t t = 0; t < page.size(); ++t) {
+          loops.push_back(ir::for_("j", 0, kPage, [&](const Var& j) {
+            if (d0 > 0 || g0 > 0) return add(t, j);
+            const Stmt hints = each("c", std::max<int64_t>(1, h_.dim / line), [&](const Expr& x) {
+              return ir::prefetch(c_.in[5], {next[t], head, j, x * line}, kSecondLevel);
+            });
+            return ir::seq({hints, add(t, j)});
+          }));
+        }
+      }
     }
     return ir::seq(std::move(loops));
+  }
+
+  // Sums of 16 floats that stay in registers while keys or values pass: of so many heads and pages (or columns).
+  struct Tile {
+    int64_t heads, others;
+  };
+  static Tile tile_of(int64_t group, int64_t sums) {
+    const int64_t heads = std::min(group, sums);
+    return {heads, sums / heads};
   }
 
   const EmitContext& c_;
   const Heads h_;
   const int lanes_;
   const int64_t g_;
+  const Tile tile_;
   const Strips strips_;
   const double scale_;
   const Buffer scores_, top_, total_, acc_;
