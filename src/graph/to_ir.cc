@@ -224,6 +224,7 @@ Program to_ir(const Graph& g, const Tiling& tiling) {
         func.attrs["stage"] = std::string("graph");
         func.attrs["rule"] = std::string(rule_of(op.kind));
         func.attrs["row_tile"] = range.tile;
+        if (tiled && range.max < 0) func.attrs[ir::kManyRowsKey] = int64_t{1};
         // A part's 16 products of codes less 7 and signed bytes are at most 16 * 8 * 127.
         if (zeros_apart(g, main)) func.attrs[ir::kHalvesFitKey] = int64_t{1};
         it->second.push_back({func.name, min, range.max});

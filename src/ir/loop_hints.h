@@ -10,4 +10,7 @@ inline constexpr const char* kKeepLoopKey = "keep_loop";
 // 0 and 1 of all steps, and the second with those of bytes 2 and 3, each fit 16 bits.
 inline constexpr const char* kHalvesFitKey = "halves_fit_i16";
 
+// On a function: it serves any number of rows. Others of its kind serve as few as one turn of their row loop takes.
+inline constexpr const char* kManyRowsKey = "many_rows";
+
 }  // namespace mlc::ir

@@ -30,6 +30,8 @@ Expr first_lane(const Expr& e) {
 
 class Inserter : public Mutator {
  public:
+  explicit Inserter(bool many_rows) : many_rows_(many_rows) {}
+
   using Mutator::mutate;
   Stmt mutate(const Stmt& s) override {
     const For* f = as<For>(s);
@@ -47,7 +49,8 @@ class Inserter : public Mutator {
     loop.body = kept_loops_only(f->body) ? seq({hints(f->body, kept ? f : nullptr), mutate(f->body)}) : mutate(f->body);
     wishes_.resize(wishes);
     if (!kept) std::swap(before, seen_);
-    return make_stmt(std::move(loop));
+    return many_rows_ && f->kind == ForKind::kSerial && asks_the_same(loop) ? once(std::move(loop), f->body)
+                                                                           : make_stmt(std::move(loop));
   }
 
  private:
@@ -60,6 +63,32 @@ class Inserter : public Mutator {
     }
   };
   using Lines = std::vector<Line>;
+
+  // Whether every turn of the loop has the same hints.
+  static bool asks_the_same(const For& loop) {
+    bool any = false, same = true;
+    for_each_stmt(loop.body, [&](const Stmt& x) {
+      const auto* p = as<Prefetch>(x);
+      if (!p) return;
+      any = true;
+      for (const Expr& i : p->indices) same = same && !uses_var(i, loop.var);
+    });
+    return any && same;
+  }
+
+  // The first turn of the loop as it is, the others with `body` and no hints.
+  Stmt once(For loop, const Stmt& body) {
+    std::vector<Wish> none;
+    std::swap(none, wishes_);
+    For rest = loop;
+    rest.body = mutate(body);
+    std::swap(none, wishes_);
+    const Expr turns = min(loop.extent, Expr(1));
+    rest.min = loop.min + turns;
+    rest.extent = loop.extent - turns;
+    loop.extent = turns;
+    return seq({make_stmt(std::move(loop)), refresh(make_stmt(std::move(rest)))});
+  }
 
   // Whether the body has no loop but kept ones, which are a few steps of its own work.
   static bool kept_loops_only(const Stmt& body) {
@@ -118,6 +147,7 @@ class Inserter : public Mutator {
     return seq(std::move(out));
   }
 
+  const bool many_rows_;
   std::vector<Wish> wishes_;
   Lines seen_;              // asked for in this iteration of the loop around, and in kept loops in it
   Var turn_ = var("turn");  // stands for the variable of every kept loop
@@ -127,7 +157,7 @@ class Inserter : public Mutator {
 
 PrimFunc insert_prefetch(const PrimFunc& f) {
   PrimFunc result = f;
-  result.body = Inserter().mutate(f.body);
+  result.body = Inserter(f.attrs.count(kManyRowsKey) > 0).mutate(f.body);
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Hints to prefetch: where they stand, how many, and that the function does the same.
 #include "lower/insert_prefetch.h"
 
+#include "ir/loop_hints.h"
 #include "lower/test_support.h"
 
 namespace mlc::lower {
@@ -85,6 +86,45 @@ TEST(InsertPrefetch, OncePerCacheLineAndForKeptLoopsInARow) {
   });
   EXPECT_EQ(hints, "p0 q0 ") << ir::print(after);  // the last loop has another range
   expect_same(f, after, {});
+}
+
+// Tiles of rows share what is asked for: the first one asks.
+TEST(InsertPrefetch, OnceForAllRows) {
+  ir::PrimFunc f = parse(R"(
+    func f<rows>(w: f32[8, 4, 16], x: f32[rows, 8, 16]) {
+      for i in 0 +: 8 attrs {prefetch_w = 1} {
+        for m in 0 +: rows {
+          alloc sum: f32[16] local {
+            sum[ramp(0, 1, 16)] = broadcast(0f32, 16)
+            for k in 0 +: 4 {
+              sum[ramp(0, 1, 16)] = sum[ramp(0, 1, 16)] + w[i, k, ramp(0, 1, 16)]
+            }
+            x[m, i, ramp(0, 1, 16)] = sum[ramp(0, 1, 16)]
+          }
+        }
+      }
+    })");
+  const auto hints = [](const ir::PrimFunc& g) {
+    int n = 0;
+    ir::for_each_stmt(g.body, [&](const ir::Stmt& s) { n += ir::as<ir::Prefetch>(s) != nullptr; });
+    return n;
+  };
+  const auto row_loops = [](const ir::PrimFunc& g) {
+    std::string extents;
+    ir::for_each_stmt(g.body, [&](const ir::Stmt& s) {
+      const ir::For* loop = ir::as<ir::For>(s);
+      if (loop && loop->var.name() == "m") extents += ir::print(loop->extent) + ";";
+    });
+    return extents;
+  };
+  const ir::PrimFunc few = insert_prefetch(f);
+  EXPECT_EQ(hints(few), 1);
+  EXPECT_EQ(row_loops(few), "rows;");
+  f.attrs[ir::kManyRowsKey] = int64_t{1};
+  const ir::PrimFunc many = insert_prefetch(f);
+  EXPECT_EQ(hints(many), 1) << ir::print(many);
+  EXPECT_EQ(row_loops(many), "min(rows, 1);rows - min(rows, 1);");
+  for (const int64_t rows : {1, 2, 5}) expect_same(f, many, {rows});
 }
 
 }  // namespace
