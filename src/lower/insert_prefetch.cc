@@ -50,7 +50,7 @@ class Inserter : public Mutator {
     wishes_.resize(wishes);
     if (!kept) std::swap(before, seen_);
     return many_rows_ && f->kind == ForKind::kSerial && asks_the_same(loop) ? once(std::move(loop), f->body)
-                                                                           : make_stmt(std::move(loop));
+                                                                            : make_stmt(std::move(loop));
   }
 
  private:

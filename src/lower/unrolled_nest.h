@@ -1,4 +1,4 @@
-// What the passes over unrolled sums of products share: finding such a sum, cutting its lanes, keeping its steps a loop.
+// What passes over unrolled sums of products share: finding such a sum, cutting its lanes, keeping its steps a loop.
 #pragma once
 
 #include <cstdint>
