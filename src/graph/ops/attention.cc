@@ -354,13 +354,17 @@ class AttentionEmitter {
             });
           });
         };
+        // Each line is asked for while its first columns are read.
+        const int64_t first = quant::round_up(d0 * lanes_, line) / line;
+        const int64_t last = quant::round_up(std::min(all, d0 + tile_.others) * lanes_, line) / line;
+        const auto hints = [&](size_t t, const Expr& j) {
+          return each("c", last - first, [&](const Expr& x) {
+            return ir::prefetch(c_.in[5], {next[t], head, j, (x + first) * line}, kSecondLevel);
+          });
+        };
         for (size_t t = 0; t < page.size(); ++t) {
           loops.push_back(ir::for_("j", 0, kPage, [&](const Var& j) {
-            if (d0 > 0 || g0 > 0) return add(t, j);
-            const Stmt hints = each("c", std::max<int64_t>(1, h_.dim / line), [&](const Expr& x) {
-              return ir::prefetch(c_.in[5], {next[t], head, j, x * line}, kSecondLevel);
-            });
-            return ir::seq({hints, add(t, j)});
+            return g0 == 0 && first < last ? ir::seq({hints(t, j), add(t, j)}) : add(t, j);
           }));
         }
       }
