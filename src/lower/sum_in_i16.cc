@@ -16,8 +16,7 @@ using namespace ir;  // NOLINT: a pass is written in the IR's words
 
 namespace {
 
-constexpr int kWidth = 8;  // i32 lanes of a 256-bit register
-constexpr int64_t kMaxSums = kSumsInRegisters;
+constexpr int kWidth = 8;             // i32 lanes of a 256-bit register
 constexpr int64_t kStepsOfALoad = 2;  // low and high halves of the same bytes
 constexpr int64_t kMaxI16 = 32767;
 
@@ -125,7 +124,7 @@ class I16Summer : public Mutator {
     const int halves = n.store.value.dtype().lanes / kWidth;
     int64_t sums = 1;
     for (size_t i = 1; i < n.loops.size(); ++i) sums *= *as_const_int(n.loops[i].extent);
-    if (sums * halves <= kMaxSums) return part(n, 0, halves, start);
+    if (sums * halves <= kSumsInRegisters) return part(n, 0, halves, start);
     std::vector<Stmt> parts;
     if (start.fill && !start.parts) parts.push_back(start.fill);
     for (int h = 0; h < halves; ++h) parts.push_back(refresh(part(n, h, h + 1, {{}, start.parts})));

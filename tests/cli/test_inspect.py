@@ -66,6 +66,18 @@ def test_dumps_that_are_asked_for(home, dumps, tmp_path):
         assert stage(tmp_path / "flag", s).read_text() == stage(dumps, s).read_text(), s
 
 
+def test_a_cached_model_is_compiled_anew_for_who_wants_to_see_it(home, tmp_path):
+    text = chat(home, MODEL, tokens=4).out
+    for name in ("first", "second"):
+        dump = {"MLC_DUMP": "scheduled,insert_prefetch,lowered", "MLC_DUMP_DIR": tmp_path / name}
+        assert chat(home, MODEL, tokens=4, env=dump).out == text
+        assert len(list((tmp_path / name).iterdir())) == 3
+    # Passes that are switched off belong to what the cache looks for.
+    libraries = len(list(home.rglob("*.so")))
+    assert chat(home, MODEL, tokens=4, env={"MLC_DISABLE_PASS": "insert_prefetch"}).out == text
+    assert len(list(home.rglob("*.so"))) == libraries + 1
+
+
 def test_opt_takes_up_the_scheduled_dump(home, dumps, tmp_path):
     scheduled = stage(dumps, "scheduled")
     printed = ok(home, "opt", scheduled, "--from", "scheduled", "--to", "scheduled").out
