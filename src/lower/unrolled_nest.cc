@@ -50,8 +50,8 @@ Stmt kept_steps(const For& steps, int64_t at_once, Stmt body) {
   const auto part = [&](const Var& p, const Var& q) {
     return substitute(body, {{steps.var, steps.min + Expr(p) * at_once + Expr(q)}});
   };
-  const Stmt kept = for_("p", 0, extent / at_once, [&](Var p) {
-    return for_("q", 0, at_once, [&](Var q) { return part(p, q); }, ForKind::kUnrolled);
+  const Stmt kept = for_("p", 0, extent / at_once, [&](const Var& p) {
+    return for_("q", 0, at_once, [&](const Var& q) { return part(p, q); }, ForKind::kUnrolled);
   });
   For loop = *as<For>(kept);
   loop.annotations[kKeepLoopKey] = 1;
