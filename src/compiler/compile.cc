@@ -42,8 +42,8 @@ bool has_fast_bf16_dots(const target::Target& target) {
 
 // Half of the registers for sums. With 256 bits, sums of eight rows and 16 columns would fill all sixteen.
 graph::Tiling tiling(const target::Target& target) {
-  const int64_t registers = target.vector_bits() >= 512 || target.is_aarch64() ? 32 : 16;
   if (!target.is_cpu()) return {};
+  const int64_t registers = target.vector_bits() >= 512 || target.is_aarch64() ? 32 : 16;
   return {.largest_tile = target.vector_bits() == 256 ? 4 : 8,
           .register_sums = std::max<int64_t>(1, registers * target.vector_bits() / 512 / 2)};
 }

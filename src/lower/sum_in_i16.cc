@@ -16,7 +16,6 @@ using namespace ir;  // NOLINT: a pass is written in the IR's words
 
 namespace {
 
-constexpr int kWidth = 8;             // i32 lanes of a 256-bit register
 constexpr int64_t kStepsOfALoad = 2;  // low and high halves of the same bytes
 constexpr int64_t kMaxI16 = 32767;
 
@@ -121,13 +120,11 @@ class I16Summer : public Mutator {
   }
 
   static Stmt summed(const Nest& n, const Start& start) {
-    const int halves = n.store.value.dtype().lanes / kWidth;
-    int64_t sums = 1;
-    for (size_t i = 1; i < n.loops.size(); ++i) sums *= *as_const_int(n.loops[i].extent);
-    if (sums * halves <= kSumsInRegisters) return part(n, 0, halves, start);
+    const Parts halves = parts_of(n);
+    if (halves.at_once == halves.all) return part(n, 0, halves.all, start);
     std::vector<Stmt> parts;
     if (start.fill && !start.parts) parts.push_back(start.fill);
-    for (int h = 0; h < halves; ++h) parts.push_back(refresh(part(n, h, h + 1, {{}, start.parts})));
+    for (int h = 0; h < halves.all; ++h) parts.push_back(refresh(part(n, h, h + 1, {{}, start.parts})));
     return seq(std::move(parts));
   }
 
@@ -149,11 +146,11 @@ class I16Summer : public Mutator {
       at[at.size() - 2] = h - first;
       at.back() = ramp(0, 1, 2 * kWidth);
       const Expr products = call(i16, "x86.pmaddubsw.256",
-                                 {reinterpret(DType::u8().with_lanes(4 * kWidth), narrow(c->args[1], begin, kWidth)),
-                                  reinterpret(DType::i8().with_lanes(4 * kWidth), narrow(c->args[2], begin, kWidth))});
+                                 {reinterpret(DType::u8().with_lanes(4 * kWidth), narrow(c->args[1], begin)),
+                                  reinterpret(DType::i8().with_lanes(4 * kWidth), narrow(c->args[2], begin))});
       clear.push_back(store(pairs, at, start.parts ? reinterpret(i16, broadcast(start.parts, kWidth)) : imm(i16, 0)));
       add.push_back(store(pairs, at, load(pairs, at) + products));
-      const std::vector<Expr> to = narrow_indices(n.store.indices, begin, kWidth);
+      const std::vector<Expr> to = narrow_indices(n.store.indices, begin);
       const Expr sum = call(i32, "x86.pmaddwd.256", {load(pairs, at), imm(i16, 1)});
       widen.push_back(store(n.store.buffer, to, start.parts ? sum : load(n.store.buffer, to) + sum));
     }

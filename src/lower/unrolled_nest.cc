@@ -35,6 +35,13 @@ const Call* dot_of(const Nest& n, const char* intrinsic) {
   return c;
 }
 
+Parts parts_of(const Nest& n) {
+  const int all = n.store.value.dtype().lanes / kWidth;
+  int64_t sums = all;
+  for (size_t i = 1; i < n.loops.size(); ++i) sums *= *as_const_int(n.loops[i].extent);
+  return {all, sums <= kSumsInRegisters ? all : 1};
+}
+
 Stmt wrap(const std::vector<For>& loops, size_t first, Stmt body) {
   for (size_t i = loops.size(); i-- > first;) {
     For loop = loops[i];
@@ -58,26 +65,26 @@ Stmt kept_steps(const For& steps, int64_t at_once, Stmt body) {
   return make_stmt(std::move(loop));
 }
 
-Expr narrow(const Expr& e, int begin, int width) {
-  const DType t = e.dtype().with_lanes(width);
-  if (const auto* r = as<Ramp>(e)) return ramp(r->base + r->stride * imm(r->stride.dtype(), begin), r->stride, width);
-  if (const auto* b = as<Broadcast>(e)) return broadcast(b->a, width);
-  if (const auto* b = as<Binary>(e)) return binary(b->op, narrow(b->a, begin, width), narrow(b->b, begin, width));
-  if (const auto* c = as<Cast>(e)) return cast(t, narrow(c->a, begin, width));
+Expr narrow(const Expr& e, int begin) {
+  const DType t = e.dtype().with_lanes(kWidth);
+  if (const auto* r = as<Ramp>(e)) return ramp(r->base + r->stride * imm(r->stride.dtype(), begin), r->stride, kWidth);
+  if (const auto* b = as<Broadcast>(e)) return broadcast(b->a, kWidth);
+  if (const auto* b = as<Binary>(e)) return binary(b->op, narrow(b->a, begin), narrow(b->b, begin));
+  if (const auto* c = as<Cast>(e)) return cast(t, narrow(c->a, begin));
   if (const auto* r = as<Reinterpret>(e); r && r->a.dtype().lanes == e.dtype().lanes) {
-    return reinterpret(t, narrow(r->a, begin, width));
+    return reinterpret(t, narrow(r->a, begin));
   }
   if (const auto* l = as<Load>(e); l && !l->predicate) {
-    return load(l->buffer, narrow_indices(l->indices, begin, width));
+    return load(l->buffer, narrow_indices(l->indices, begin));
   }
-  std::vector<int> lanes(static_cast<size_t>(width));
+  std::vector<int> lanes(kWidth);
   std::iota(lanes.begin(), lanes.end(), begin);
   return shuffle({e}, std::move(lanes));
 }
 
-std::vector<Expr> narrow_indices(const std::vector<Expr>& indices, int begin, int width) {
+std::vector<Expr> narrow_indices(const std::vector<Expr>& indices, int begin) {
   std::vector<Expr> at;
-  for (const Expr& i : indices) at.push_back(i.dtype().lanes == 1 ? i : narrow(i, begin, width));
+  for (const Expr& i : indices) at.push_back(i.dtype().lanes == 1 ? i : narrow(i, begin));
   return at;
 }
 

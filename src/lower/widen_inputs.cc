@@ -13,7 +13,6 @@ using namespace ir;  // NOLINT: a pass is written in the IR's words
 
 namespace {
 
-constexpr int kWidth = 8;           // i32 lanes of a 256-bit register
 constexpr int kPairs = 2 * kWidth;  // i16 lanes
 const DType kI32 = DType::i32().with_lanes(kWidth), kI16 = DType::i16().with_lanes(kPairs),
             kU16 = DType::u16().with_lanes(kPairs);
@@ -68,14 +67,10 @@ class InputWidener : public Mutator {
     shape.insert(shape.end(), {Expr(2), Expr(2 * words)});
     const Buffer wide = buffer("wide", DType::i16(), shape, Scope::kLocal);
     std::vector<Stmt> all = {refresh(wrap(sum.loops, 0, widened(sum, wide, words)))};
-
-    const int halves = n.store.value.dtype().lanes / kWidth;
-    int64_t sums = 1;
-    for (size_t i = 1; i < n.loops.size(); ++i) sums *= *as_const_int(n.loops[i].extent);
-    const int at_once = sums * halves <= kSumsInRegisters ? halves : 1;
-    for (int first = 0; first < halves; first += at_once) {
+    const Parts halves = parts_of(n);
+    for (int first = 0; first < halves.all; first += halves.at_once) {
       std::vector<Stmt> add;
-      for (int h = first; h < first + at_once; ++h) add.push_back(added(sum, wide, h * kWidth));
+      for (int h = first; h < first + halves.at_once; ++h) add.push_back(added(sum, wide, h * kWidth));
       all.push_back(refresh(kept_steps(n.loops[0], 1, wrap(n.loops, 1, seq(std::move(add))))));
     }
     return allocate(wide, seq(std::move(all)));
@@ -106,12 +101,12 @@ class InputWidener : public Mutator {
   static Stmt added(const Sum& sum, const Buffer& wide, int begin) {
     const Nest& n = sum.nest;
     const Expr step = Expr(n.loops[0].var) - n.loops[0].min;
-    const Expr w = reinterpret(kU16, narrow(sum.weights, begin, kWidth));
+    const Expr w = reinterpret(kU16, narrow(sum.weights, begin));
     const auto products = [&](const Expr& weights, int parity) {
       const Expr word = load_bits(DType::i32(), wide, place(sum, parity, step * 2));
       return call(kI32, "x86.pmaddwd.256", {reinterpret(kI16, weights), reinterpret(kI16, broadcast(word, kWidth))});
     };
-    const std::vector<Expr> to = narrow_indices(n.store.indices, begin, kWidth);
+    const std::vector<Expr> to = narrow_indices(n.store.indices, begin);
     const Expr old = load(n.store.buffer, to);
     return store(n.store.buffer, to, (old + products(w & imm(kU16, 255), 0)) + products(w >> imm(kU16, 8), 1));
   }
